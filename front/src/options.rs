@@ -1,0 +1,45 @@
+//! What a front is told once, when its container is created.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a front needs to know besides its route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// The service it stands for, for logs and answers.
+    pub service: String,
+    /// Where it listens.
+    pub listeners: Vec<Listener>,
+    /// How long a request waits while no target is live, in milliseconds.
+    pub hold_ms: u64,
+    /// CIDR ranges whose `X-Forwarded-*` is kept, besides those that the front finds out itself.
+    pub trusted_proxies: Vec<String>,
+    /// Folder of the persisted route.
+    pub state: PathBuf,
+    /// Unix socket of the admin protocol.
+    pub admin: PathBuf,
+}
+
+/// One port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// The port it listens on, which is also the port of the targets.
+    pub port: u16,
+    /// How connections are treated.
+    pub mode: Mode,
+    /// It is published on the host's loopback address and nowhere else: who comes through the gateway is a local proxy.
+    pub loopback: bool,
+}
+
+/// How connections are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The first bytes decide.
+    Auto,
+    /// Request by request.
+    Http,
+    /// Connection by connection.
+    Tcp,
+}
