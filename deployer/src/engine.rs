@@ -2,7 +2,12 @@
 //! it must never print: it makes one call, says what came of it, and sorts what went wrong.
 
 pub mod connect;
+pub mod credentials;
 mod error;
+pub mod images;
+pub mod own_image;
+pub mod pull;
+mod upload;
 
 use std::sync::Arc;
 
@@ -112,6 +117,15 @@ impl Engine {
             cpus: info.ncpu.and_then(|n| n.try_into().ok()).unwrap_or_default(),
             memory: info.mem_total.and_then(|n| n.try_into().ok()).unwrap_or_default(),
         })
+    }
+
+    /// The processor that the engine runs on, in Rust's words.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn architecture(&self) -> Result<String, Error> {
+        let version = self.docker.version().await.context("ask the engine what it is", "")?;
+        Ok(rust_architecture(&version.arch.unwrap_or_default()).to_owned())
     }
 
     /// For calls that are answered soon; the first byte of the answer must come within two minutes.

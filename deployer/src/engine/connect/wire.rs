@@ -9,7 +9,7 @@ use std::time::Duration;
 use bollard::errors::Error as Bollard;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use http::header::{HOST, HeaderName};
-use http::{HeaderValue, Response, Uri};
+use http::{HeaderMap, HeaderValue, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -29,6 +29,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The oldest API that offers everything that is used: Docker 20.10.
 const OLDEST: Version = Version::new(1, 41, 0);
+const REGISTRY_LOGIN: HeaderName = HeaderName::from_static("x-registry-auth");
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 /// The way to one engine.
@@ -126,6 +127,7 @@ impl Wire {
         let prefix = self.shared.prefix.get().map_or("", String::as_str);
         *request.uri_mut() = format!("{prefix}{path}").parse::<Uri>()?;
         request.headers_mut().insert(HOST, self.shared.host.clone());
+        make_url_safe(request.headers_mut());
         let pipe = self.open().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(pipe)).await?;
         tokio::spawn(connection.with_upgrades());
@@ -157,6 +159,22 @@ impl Target {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The engine reads logins as URL-safe base64, and silently goes on without a login when it finds the other kind,
+/// which is what the client library writes.
+fn make_url_safe(headers: &mut HeaderMap) {
+    if let Some(login) = headers.get_mut(REGISTRY_LOGIN) {
+        let safe = login.as_bytes().iter().map(|byte| match byte {
+            b'+' => b'-',
+            b'/' => b'_',
+            same => *same,
+        });
+        if let Ok(mut value) = HeaderValue::from_bytes(&safe.collect::<Vec<u8>>()) {
+            value.set_sensitive(true);
+            *login = value;
         }
     }
 }
@@ -209,6 +227,14 @@ mod tests {
     fn an_older_engine_is_spoken_to_in_its_own_version() {
         assert_eq!(agree(&Version::new(1, 41, 0)), Ok(Version::new(1, 41, 0)));
         assert_eq!(agree(&Version::new(1, 99, 0)), Ok(Version::new(1, 53, 0)));
+    }
+
+    #[test]
+    fn a_login_is_sent_in_the_alphabet_that_the_engine_reads() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REGISTRY_LOGIN, HeaderValue::from_static("a+b/c="));
+        make_url_safe(&mut headers);
+        assert_eq!(headers[REGISTRY_LOGIN], "a-b_c=");
     }
 
     #[test]

@@ -1,0 +1,167 @@
+//! Images on a real engine: the way there, pulls, builds and the deployer's own image. Tests must remove what they
+//! make, and touch nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use deployer::engine::credentials::Credentials;
+use deployer::engine::images::Untagged;
+use deployer::engine::own_image::{Program, UploadProgress};
+use deployer::engine::pull::Policy;
+use deployer::engine::{Engine, Kind};
+
+async fn engine() -> Engine {
+    Engine::connect(None).await.expect("these tests need a Docker Engine")
+}
+
+/// A name that no other test, and no other run, uses.
+fn unique(what: &str) -> String {
+    format!("deployer-test-{what}-{}", std::process::id())
+}
+
+/// A static program of half a megabyte, compiled once.
+fn static_program() -> PathBuf {
+    static BUILT: OnceLock<tempfile::TempDir> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            compile("fn main() { println!(\"it runs\"); }", &["-C", "target-feature=+crt-static"])
+        })
+        .path()
+        .join("program")
+}
+
+fn compile(source: &str, options: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("program.rs"), source).unwrap();
+    let done = Command::new("rustc")
+        .args(["--edition", "2021", "-C", "strip=symbols", "-o", "program", "program.rs"])
+        .args(options)
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(done.success());
+    folder
+}
+
+#[tokio::test]
+async fn an_engine_answers_and_says_what_it_is() {
+    let begin = Instant::now();
+    let engine = engine().await;
+    println!("connected in {:?}", begin.elapsed());
+    let facts = engine.facts().await.unwrap();
+    assert_eq!(facts.os, "linux");
+    assert_eq!(facts.architecture, std::env::consts::ARCH);
+    assert!(facts.root_dir.starts_with('/') && !facts.storage_driver.is_empty() && facts.cpus > 0);
+    assert!(facts.api >= semver::Version::new(1, 41, 0));
+}
+
+#[tokio::test]
+async fn a_socket_that_is_not_there_is_named_with_what_to_do() {
+    let error = Engine::connect(Some("unix:///no/such/engine.sock")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unreachable);
+    assert!(error.to_string().contains("no/such/engine.sock"), "{error}");
+    assert!(error.hint().unwrap().contains("DOCKER_HOST"), "{error:?}");
+}
+
+#[tokio::test]
+async fn something_else_that_answers_is_no_engine() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let server = async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 1024]).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
+    };
+    let (connected, ()) = tokio::join!(Engine::connect(Some(&address)), server);
+    let error = connected.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(error.source.to_string().contains("is it a Docker Engine?"));
+}
+
+#[tokio::test]
+async fn an_image_that_is_nowhere_is_an_error_that_says_what_to_do() {
+    let engine = engine().await;
+    let reference = "registry.invalid/team/no-such-image:1";
+    let none = Credentials::default();
+    let error = engine.ensure_image(reference, Policy::Never, None, &none, |_| {}).await.unwrap_err();
+    assert!(error.is_not_found() && error.hint().unwrap().contains("pull_policy"), "{error:?}");
+    let error = engine.ensure_image(reference, Policy::Missing, None, &none, |_| {}).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("could not pull image {reference}"));
+    let hint = error.hint().unwrap();
+    for part in ["spelling", "docker login registry.invalid", "`build` section"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    assert!(engine.find_image(reference).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_own_image_is_uploaded_once_and_runs() {
+    let engine = engine().await;
+    let program = Program::at(&static_program()).unwrap();
+    let mut last = None;
+    let begin = Instant::now();
+    let image = engine.ensure_own_image(&program, |progress| last = Some(progress)).await.unwrap();
+    println!("{image} uploaded in {:?}: {last:?}", begin.elapsed());
+    assert!(matches!(last, Some(UploadProgress { sent, total }) if sent == total));
+    let begin = Instant::now();
+    engine.ensure_own_image(&program, |_| panic!("uploaded again")).await.unwrap();
+    println!("found again in {:?}", begin.elapsed());
+    let found = engine.image(&image).await.unwrap();
+    assert_eq!(found.architecture, std::env::consts::ARCH);
+    assert_eq!(
+        (found.config.user.as_str(), &found.config.entrypoint[..]),
+        ("65532:65532", &["/deployer".to_owned()][..])
+    );
+    assert_eq!(found.config.labels["deployer.role"], "agent");
+    let output = Command::new("docker").args(["run", "--rm", "--network=none", &image]).output().unwrap();
+    let removed = engine.untag_image(&image).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "it runs\n", "{output:?}");
+    assert_eq!(removed, Untagged::Gone);
+}
+
+#[test]
+fn a_binary_that_would_not_run_is_refused() {
+    let dynamic = compile("fn main() {}", &[]);
+    let error = Program::at(&dynamic.path().join("program")).unwrap_err();
+    assert!(error.source.to_string().contains("dynamically"), "{error:?}");
+    assert!(error.hint().unwrap().contains("+crt-static"));
+    let error = Program::at(Path::new("Cargo.toml")).unwrap_err();
+    assert!(error.source.to_string().contains("ELF"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_binary_for_another_processor_is_refused_with_what_to_do() {
+    let mut bytes = std::fs::read(static_program()).unwrap();
+    // The machine field of the head: AArch64 for x86-64 and the other way round.
+    let other = if std::env::consts::ARCH == "x86_64" { 183_u16 } else { 62 };
+    bytes[18..20].copy_from_slice(&other.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("program"), bytes.iter().chain(b"\0").copied().collect::<Vec<_>>())
+        .unwrap();
+    let program = Program::at(&folder.path().join("program")).unwrap();
+    let error = engine().await.ensure_own_image(&program, |_| {}).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("--agent-binary"), "{error:?}");
+}
+
+#[tokio::test]
+async fn tags_are_given_listed_and_taken_away() {
+    let engine = engine().await;
+    let repository = unique("tags");
+    let program = compile("fn main() { println!(\"tags\"); }", &["-C", "target-feature=+crt-static"]);
+    let program = Program::at(&program.path().join("program")).unwrap();
+    let image = engine.ensure_own_image(&program, |_| {}).await.unwrap();
+    for tag in ["v1", "v2"] {
+        engine.tag_image(&image, &format!("{repository}:{tag}")).await.unwrap();
+    }
+    let tags: Vec<String> =
+        engine.image_tags(&repository).await.unwrap().into_iter().map(|tag| tag.tag).collect();
+    for name in [format!("{repository}:v1"), format!("{repository}:v2"), image, format!("{repository}:gone")]
+    {
+        assert_eq!(engine.untag_image(&name).await.unwrap(), Untagged::Gone);
+    }
+    assert_eq!(tags, ["v1", "v2"]);
+    assert!(engine.image_tags(&repository).await.unwrap().is_empty());
+}
