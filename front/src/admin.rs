@@ -1,8 +1,16 @@
 //! What is said between the deployer and a front: one JSON object a line, each way.
+//! Must never take a field away or give it another meaning.
 //!
 //! A request carries an id that its reply repeats, so that a drain of 30 s does not keep a status waiting.
 //! A front stays when a newer deployer comes: fields are only ever added, and [`PROTOCOL`] grows when that is not enough.
 
+mod bridge;
+mod client;
+mod lines;
+pub(crate) mod server;
+
+pub use bridge::{admin_bridge, bridge};
+pub use client::{AdminClient, CallError};
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol.
@@ -129,4 +137,7 @@ pub struct Target {
     pub healthy: bool,
     /// Exchanges in flight.
     pub in_flight: u64,
+    /// Ports on which it was last seen not to answer; it is `healthy` while another one does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub down: Vec<u16>,
 }

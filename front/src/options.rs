@@ -1,8 +1,11 @@
 //! What a front is told once, when its container is created.
+//! Must never hold what changes from release to release: that is the route.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Limits;
 
 /// Everything a front needs to know besides its route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct Options {
     pub state: PathBuf,
     /// Unix socket of the admin protocol.
     pub admin: PathBuf,
+    /// What one peer may take; absent: the defaults.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// One port.

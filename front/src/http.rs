@@ -1,0 +1,79 @@
+//! HTTP/1.1, request by request. Must never hold a whole body in memory, nor send a request twice that may not be.
+
+mod answer;
+mod body;
+mod client_io;
+mod exchange;
+mod forwarded;
+mod head;
+mod pool;
+mod relay;
+mod upgrade;
+mod upstream;
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::shared::Shared;
+use answer::Answer;
+use client_io::Activity;
+pub(crate) use client_io::ClientIo;
+pub(crate) use pool::Pool;
+pub(crate) use upstream::Upstream;
+
+/// A client's connection.
+#[derive(Debug)]
+struct Client {
+    shared: Arc<Shared>,
+    /// Index of the port it came through.
+    port: usize,
+    address: HeaderValue,
+    /// What it says about who is behind it is believed.
+    trusted: bool,
+    activity: Arc<Activity>,
+}
+
+/// Serves one connection, of which `read` was read already, until one side ends it.
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, peer: IpAddr, port: usize) {
+    let limits = &shared.options.limits;
+    let activity = Arc::new(Activity::default());
+    let io = ClientIo::new(stream, read, Arc::clone(&activity), limits);
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(limits.head_bytes.max(8192));
+    let Ok(address) = HeaderValue::try_from(peer.to_string()) else { return };
+    let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
+    let stop = shared.stop.clone();
+    let client = Arc::new(Client { shared, port, address, trusted, activity });
+    let service = service_fn(move |request| handle(Arc::clone(&client), request));
+    let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(e) = ended {
+        tracing::debug!(%peer, error = %e, "connection ended");
+    }
+}
+
+async fn handle(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+    let busy = client.activity.begin();
+    let response = match head::refuse(&request) {
+        Some(refusal) => refusal,
+        None => exchange::exchange(&client, request).await,
+    };
+    Ok(response.map(|content| Answer::new(content, busy)))
+}

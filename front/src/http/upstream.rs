@@ -1,0 +1,106 @@
+//! One connection to a target. It is driven by whoever uses it, in the same task, so that an exchange costs no hops
+//! between tasks and ends with the one who wanted it.
+//! Must never be used for two requests at a time.
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::body::RequestBody;
+
+type Connection = http1::Connection<TokioIo<TcpStream>, RequestBody>;
+
+/// A connection and the handle that sends over it.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    sender: http1::SendRequest<RequestBody>,
+    /// `None` when it has ended, or when a task of its own drives it.
+    connection: Option<Connection>,
+    /// Set once for many requests: a timer for each would cost more than all else here.
+    clock: Pin<Box<Sleep>>,
+}
+
+/// No response came.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing of the request was sent.
+    Unsent(Box<Request<RequestBody>>),
+    /// The target may have got it.
+    Lost(hyper::Error),
+    /// The target may be working on it.
+    TimedOut,
+}
+
+impl Upstream {
+    pub(super) async fn new(stream: TcpStream, head_bytes: usize, limit: Duration) -> hyper::Result<Self> {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(head_bytes.max(8192));
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let clock = Box::pin(sleep_until(Instant::now() + limit));
+        Ok(Self { sender, connection: Some(connection), clock })
+    }
+
+    /// Lets a task of its own drive it, which an upgrade needs.
+    pub(super) fn detach(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            tokio::spawn(async move {
+                if let Err(e) = connection.with_upgrades().await {
+                    tracing::debug!(error = %e, "upstream connection ended");
+                }
+            });
+        }
+    }
+
+    /// Reads and writes what can be read and written now.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            self.connection = None;
+        }
+    }
+
+    /// The last exchange is over and another one can begin, as far as this machine knows.
+    pub(super) fn is_reusable(&mut self, cx: &mut Context<'_>) -> bool {
+        self.drive(cx);
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Sends a request and waits for the head of its response.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, Failure> {
+        let deadline = Instant::now() + limit;
+        let mut response = pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| {
+            self.drive(cx);
+            if let Poll::Ready(result) = response.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(|mut e| match e.take_message() {
+                    Some(request) => Failure::Unsent(Box::new(request)),
+                    None => Failure::Lost(e.into_error()),
+                }));
+            }
+            self.poll_clock(cx, deadline).map(|()| Err(Failure::TimedOut))
+        })
+        .await
+    }
+
+    fn poll_clock(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        while self.clock.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.clock.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,87 @@
+//! The route on disk, so that a front that was killed knows where to send requests before anyone tells it.
+//! Must never throw away a file that it cannot read: it is moved aside for a person.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::admin::Route;
+
+/// The version of the file's format.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    format: u32,
+    route: Route,
+}
+
+/// The folder that holds the route.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.join("route.json")
+    }
+
+    /// The route of the last life, if one was saved.
+    pub(crate) fn load(&self) -> Option<Route> {
+        let bytes = match fs::read(self.file()) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+            Err(e) => {
+                tracing::error!(file = %self.file().display(), error = %e, "the saved route cannot be read");
+                return None;
+            }
+        };
+        match parse(&bytes) {
+            Ok(route) => Some(route),
+            Err(reason) => {
+                self.set_aside(&reason);
+                None
+            }
+        }
+    }
+
+    fn set_aside(&self, reason: &str) {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let aside = self.folder.join(format!("route.json.unreadable-{seconds}"));
+        let kept = fs::rename(self.file(), &aside);
+        tracing::error!(
+            reason,
+            kept = %aside.display(),
+            moved = kept.is_ok(),
+            "the saved route is not understood; requests wait until a route is set"
+        );
+    }
+
+    /// Makes the route outlive a crash of the front, and of the host.
+    pub(crate) fn save(&self, route: &Route) -> io::Result<()> {
+        let saved = Saved { format: FORMAT, route: route.clone() };
+        let temporary = self.folder.join("route.json.new");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&serde_json::to_vec(&saved)?)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.file())?;
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Route, String> {
+    let saved: Saved = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    if saved.format != FORMAT {
+        return Err(format!("format {} is not {FORMAT}", saved.format));
+    }
+    Ok(saved.route)
+}

@@ -1,0 +1,156 @@
+//! A front from its first to its last moment.
+//! Must never accept a connection before the admin socket answers, nor drop one because another one failed.
+
+mod sockets;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::server as admin;
+use crate::route::Table;
+use crate::route::persist::Store;
+use crate::shared::Shared;
+use crate::trust::Trust;
+use crate::{Error, Mode, Options, health, http, tcp};
+use bytes::Bytes;
+
+/// Runs a front until `shutdown` is ready and what is in flight has ended, or has had its time.
+///
+/// # Errors
+///
+/// When it cannot listen, or its folder or its options are of no use.
+pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    Front::bind(options).await?.serve(shutdown).await;
+    Ok(())
+}
+
+/// A front that listens and does not accept yet.
+#[derive(Debug)]
+pub struct Front {
+    shared: Arc<Shared>,
+    listeners: Vec<TcpListener>,
+    admin: UnixListener,
+}
+
+impl Front {
+    /// Listens on every port, on all addresses of both families.
+    ///
+    /// # Errors
+    ///
+    /// When a port, the admin socket, the folder or a range of trusted proxies is of no use.
+    pub async fn bind(options: Options) -> Result<Self, Error> {
+        let bind = |port| sockets::bind(port).map_err(|source| Error::Bind { port, source });
+        let listeners = options.listeners.iter().map(|l| bind(l.port)).collect::<Result<_, _>>()?;
+        Self::with_listeners(options, listeners).await
+    }
+
+    /// As [`Front::bind`], with sockets that listen already, one for each of the options' listeners and in their
+    /// order. The options' ports are then only the ports of the targets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Front::bind`], and when there are more or fewer sockets than ports.
+    pub async fn with_listeners(options: Options, listeners: Vec<TcpListener>) -> Result<Self, Error> {
+        let (given, wanted) = (listeners.len(), options.listeners.len());
+        if given != wanted {
+            return Err(Error::Listeners { given, wanted });
+        }
+        let state = |source| Error::State { path: options.state.clone(), source };
+        let store = Store::open(&options.state).map_err(state)?;
+        let socket = |source| Error::Admin { path: options.admin.clone(), source };
+        let admin = admin::bind(&options.admin).map_err(socket)?;
+        let trust = Trust::new(&options.trusted_proxies)?;
+        let ports = options.listeners.iter().map(|l| l.port).collect();
+        let shared = Shared {
+            table: Arc::new(Table::new(ports, options.limits.upstream_idle)),
+            trust,
+            store,
+            switching: tokio::sync::Mutex::new(()),
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            room: Arc::new(Semaphore::new(options.limits.connections)),
+            options,
+        };
+        Ok(Self { shared: Arc::new(shared), listeners, admin })
+    }
+
+    /// Where it listens, in the order of the options' listeners.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|l| l.local_addr().ok()).collect()
+    }
+
+    /// Restores the route of its last life and serves until `shutdown` is ready; then nothing new is accepted, and
+    /// what is in flight gets the time that the limits give it.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let Self { shared, listeners, admin } = self;
+        if let Some(route) = shared.store.load() {
+            tracing::info!(release = route.release, color = route.color, "route restored");
+            let targets = shared.table.restore(route);
+            health::watch_all(&shared, &targets);
+        }
+        let admin = tokio::spawn(admin::serve(Arc::clone(&shared), admin));
+        for (port, listener) in listeners.into_iter().enumerate() {
+            tokio::spawn(accept(Arc::clone(&shared), listener, port));
+        }
+        let table = Arc::clone(&shared.table);
+        let idle = Duration::from_millis(shared.options.limits.upstream_idle_ms);
+        let sweeping = tokio::spawn(async move { table.sweep(idle).await });
+        shutdown.await;
+        stop(&shared).await;
+        sweeping.abort();
+        admin.abort();
+    }
+}
+
+async fn stop(shared: &Shared) {
+    shared.stop.cancel();
+    shared.tasks.close();
+    if timeout(shared.options.limits.stop(), shared.tasks.wait()).await.is_err() {
+        tracing::warn!(left = shared.tasks.len(), "stopped with exchanges in flight");
+        shared.abort.cancel();
+    }
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
+    let stop = shared.stop.clone();
+    stop.run_until_cancelled(async {
+        loop {
+            let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
+                    shared.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
+                }
+                // Out of descriptors, most likely: some will be free in a moment.
+                Err(e) => {
+                    tracing::warn!(error = %e, "no connection can be accepted");
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+    })
+    .await;
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    match shared.options.listeners[port].mode {
+        Mode::Http => http::serve(shared, stream, Bytes::new(), peer, port).await,
+        Mode::Tcp => tcp::forward(shared, stream, Bytes::new(), port).await,
+        Mode::Auto => tcp::detect(shared, stream, peer, port).await,
+    }
+}

@@ -1,0 +1,32 @@
+//! Listening sockets. Must never leave a port half open: one socket serves both families.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+/// Connections that the kernel keeps for us while we are busy.
+const BACKLOG: i32 = 4096;
+
+/// All addresses of both families, or of IPv4 alone where the machine has no IPv6.
+pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
+    match Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)) {
+        Ok(socket) => {
+            socket.set_only_v6(false)?;
+            listen(socket, (Ipv6Addr::UNSPECIFIED, port).into())
+        }
+        Err(_) => {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            listen(socket, (Ipv4Addr::UNSPECIFIED, port).into())
+        }
+    }
+}
+
+fn listen(socket: Socket, address: SocketAddr) -> io::Result<TcpListener> {
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}

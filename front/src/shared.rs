@@ -1,0 +1,46 @@
+//! What every connection of a front shares. Must never hold what belongs to one connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Options;
+use crate::route::Table;
+use crate::route::persist::Store;
+use crate::trust::Trust;
+
+/// One of these for each front.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) table: Arc<Table>,
+    pub(crate) trust: Trust,
+    pub(crate) store: Store,
+    /// Held while a route is saved and put in force, so that the file and the table agree.
+    pub(crate) switching: tokio::sync::Mutex<()>,
+    /// Nothing new is begun.
+    pub(crate) stop: CancellationToken,
+    /// Nothing is finished either.
+    pub(crate) abort: CancellationToken,
+    /// Everything that a stop waits for.
+    pub(crate) tasks: TaskTracker,
+    /// How many more connections are accepted.
+    pub(crate) room: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(crate) fn hold(&self) -> Duration {
+        Duration::from_millis(self.options.hold_ms)
+    }
+
+    /// Runs until done, and is waited for at a stop.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.abort.clone();
+        self.tasks.spawn(async move {
+            abort.run_until_cancelled(work).await;
+        });
+    }
+}

@@ -1,0 +1,151 @@
+//! Connections that are forwarded as they are, and those about which that has to be found out.
+//! Must never lose a byte that was read to find out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::detect::{ENOUGH, Guess, Kind, kind};
+use crate::route::{Claim, Target};
+use crate::shared::Shared;
+use crate::{connect, health, http, pump};
+
+/// What a connection turned out to be.
+enum Found {
+    /// HTTP, beginning with these bytes.
+    Http(Bytes),
+    /// Something else, beginning with these bytes.
+    Tcp(Bytes),
+    /// The target spoke first.
+    Greeted { target: TcpStream, claim: Claim, greeting: Bytes },
+    /// Nothing was said, and nothing will be.
+    Over,
+}
+
+/// Finds out what a connection carries, and serves it.
+pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpAddr, port: usize) {
+    match find_out(&shared, &mut client, port).await {
+        Found::Http(read) => http::serve(shared, client, read, peer, port).await,
+        Found::Tcp(read) => forward(shared, client, read, port).await,
+        Found::Greeted { target, claim, greeting } => {
+            relay(client, target, claim, Bytes::new(), greeting).await
+        }
+        Found::Over => {}
+    }
+}
+
+/// Forwards a connection, of which `read` was read already.
+pub(crate) async fn forward(shared: Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
+    if let Some((target, claim)) = open(&shared, port).await {
+        relay(client, target, claim, read, Bytes::new()).await;
+    }
+}
+
+async fn relay(mut client: TcpStream, mut target: TcpStream, claim: Claim, read: Bytes, greeting: Bytes) {
+    let relaying = async {
+        target.write_all(&read).await?;
+        client.write_all(&greeting).await?;
+        pump::both_ways(client, target).await
+    };
+    if let Err(e) = relaying.await {
+        tracing::debug!(error = %e, "connection broke");
+    }
+    drop(claim);
+}
+
+/// A connection to a target that accepts one, waiting as long as a request would.
+async fn open(shared: &Arc<Shared>, port: usize) -> Option<(TcpStream, Claim)> {
+    let deadline = Instant::now() + shared.hold();
+    loop {
+        let claim = shared.table.claim_by(port, None, deadline).await.ok()?;
+        let (name, number) = (claim.target().resolver(), claim.endpoint().port());
+        match connect::to_name(name, number, shared.options.limits.connect()).await {
+            Ok(stream) => return Some((stream, claim)),
+            Err(e) => health::report(shared, &claim, port, &e),
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+    }
+}
+
+async fn find_out(shared: &Arc<Shared>, client: &mut TcpStream, port: usize) -> Found {
+    let mut read = BytesMut::new();
+    match listen(shared, client, &mut read).await {
+        Some(found) => found,
+        None if read.is_empty() => either_speaks(shared, client, port).await,
+        None => Found::Tcp(read.freeze()),
+    }
+}
+
+/// Reads until the first bytes tell, or until nothing has come for a while.
+async fn listen(shared: &Shared, client: &mut TcpStream, read: &mut BytesMut) -> Option<Found> {
+    loop {
+        let guess = match kind(read) {
+            Kind::Http => return Some(Found::Http(read.split().freeze())),
+            Kind::Tcp => return Some(Found::Tcp(read.split().freeze())),
+            Kind::Undecided(guess) => guess,
+        };
+        read.reserve(if read.is_empty() { 1024 } else { ENOUGH });
+        match timeout(shared.options.limits.silence(), client.read_buf(read)).await {
+            Ok(Ok(0)) if read.is_empty() => return Some(Found::Over),
+            Ok(Ok(0)) => return Some(Found::Tcp(read.split().freeze())),
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return Some(Found::Over),
+            Err(_) if guess == Guess::Http => return Some(Found::Http(read.split().freeze())),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Both are connected and silent. Nothing is exchanged yet, so nothing is counted, and a switch takes the connection
+/// along to the new target without either side noticing.
+async fn either_speaks(shared: &Arc<Shared>, client: &mut TcpStream, port: usize) -> Found {
+    let mut said = BytesMut::with_capacity(1024);
+    loop {
+        let Some((target, mut stream)) = candidate(shared, port).await else { return Found::Over };
+        let mut greeting = BytesMut::with_capacity(1024);
+        tokio::select! {
+            read = client.read_buf(&mut said) => match read {
+                // Nothing is said by a client that only listens; a target may still have something for it.
+                Ok(0) => return Found::Tcp(Bytes::new()),
+                Ok(_) => return first_words(shared, client, said).await,
+                Err(_) => return Found::Over,
+            },
+            read = stream.read_buf(&mut greeting) => match (read, shared.table.confirm(&target, port)) {
+                (Ok(0) | Err(_), _) => return Found::Over,
+                (Ok(_), Some(claim)) => {
+                    return Found::Greeted { target: stream, claim, greeting: greeting.freeze() };
+                }
+                // The route has left it just now: the next one greets anew.
+                (Ok(_), None) => {}
+            },
+            () = shared.table.left(&target) => {}
+            () = shared.stop.cancelled() => return Found::Over,
+        }
+    }
+}
+
+async fn first_words(shared: &Shared, client: &mut TcpStream, mut said: BytesMut) -> Found {
+    match listen(shared, client, &mut said).await {
+        Some(found) => found,
+        None => Found::Tcp(said.freeze()),
+    }
+}
+
+async fn candidate(shared: &Arc<Shared>, port: usize) -> Option<(Arc<Target>, TcpStream)> {
+    let deadline = Instant::now() + shared.hold();
+    loop {
+        let target = shared.table.candidate_by(port, deadline).await.ok()?;
+        let number = *shared.table.ports().get(port)?;
+        match connect::to_name(target.resolver(), number, shared.options.limits.connect()).await {
+            Ok(stream) => return Some((target, stream)),
+            Err(e) if connect::is_ours(&e) => return None,
+            Err(e) => health::suspect(shared, &target, port, &e),
+        }
+    }
+}

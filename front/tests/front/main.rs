@@ -1,0 +1,11 @@
+//! A front between real clients and real targets, on loopback addresses.
+//! Must never wait for a time to pass where it can wait for something to happen.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
+
+mod admin;
+mod http;
+mod replica;
+mod setup;
+mod switching;
+mod tcp;
