@@ -1,6 +1,7 @@
 //! The Docker Engine: the only module that names bollard. It must never know of plans, releases or commands, and
 //! it must never print: it makes one call, says what came of it, and sorts what went wrong.
 
+pub mod build;
 pub mod connect;
 pub mod credentials;
 mod error;

@@ -1,10 +1,10 @@
 //! Images on a real engine: the way there, pulls, builds and the deployer's own image. Tests must remove what they
 //! make, and touch nothing else.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use deployer::engine::credentials::Credentials;
 use deployer::engine::images::Untagged;
@@ -25,11 +25,23 @@ fn unique(what: &str) -> String {
 fn static_program() -> PathBuf {
     static BUILT: OnceLock<tempfile::TempDir> = OnceLock::new();
     BUILT
-        .get_or_init(|| {
-            compile("fn main() { println!(\"it runs\"); }", &["-C", "target-feature=+crt-static"])
-        })
+        .get_or_init(|| compile(&printing("it runs"), &["-C", "target-feature=+crt-static"]))
         .path()
         .join("program")
+}
+
+/// A program that prints, and that is another one in every run of the tests: so is the name of its image.
+fn printing(text: &str) -> String {
+    format!("#[used] static RUN: u32 = {}; fn main() {{ println!(\"{text}\"); }}", std::process::id())
+}
+
+/// Removes an image, however the test ends.
+struct Removed(String);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rmi", "-f", &self.0]).output();
+    }
 }
 
 fn compile(source: &str, options: &[&str]) -> tempfile::TempDir {
@@ -47,9 +59,7 @@ fn compile(source: &str, options: &[&str]) -> tempfile::TempDir {
 
 #[tokio::test]
 async fn an_engine_answers_and_says_what_it_is() {
-    let begin = Instant::now();
     let engine = engine().await;
-    println!("connected in {:?}", begin.elapsed());
     let facts = engine.facts().await.unwrap();
     assert_eq!(facts.os, "linux");
     assert_eq!(facts.architecture, std::env::consts::ARCH);
@@ -102,13 +112,10 @@ async fn the_own_image_is_uploaded_once_and_runs() {
     let engine = engine().await;
     let program = Program::at(&static_program()).unwrap();
     let mut last = None;
-    let begin = Instant::now();
     let image = engine.ensure_own_image(&program, |progress| last = Some(progress)).await.unwrap();
-    println!("{image} uploaded in {:?}: {last:?}", begin.elapsed());
+    let _removed = Removed(image.clone());
     assert!(matches!(last, Some(UploadProgress { sent, total }) if sent == total));
-    let begin = Instant::now();
     engine.ensure_own_image(&program, |_| panic!("uploaded again")).await.unwrap();
-    println!("found again in {:?}", begin.elapsed());
     let found = engine.image(&image).await.unwrap();
     assert_eq!(found.architecture, std::env::consts::ARCH);
     assert_eq!(
@@ -150,9 +157,10 @@ async fn a_binary_for_another_processor_is_refused_with_what_to_do() {
 async fn tags_are_given_listed_and_taken_away() {
     let engine = engine().await;
     let repository = unique("tags");
-    let program = compile("fn main() { println!(\"tags\"); }", &["-C", "target-feature=+crt-static"]);
+    let program = compile(&printing("tags"), &["-C", "target-feature=+crt-static"]);
     let program = Program::at(&program.path().join("program")).unwrap();
     let image = engine.ensure_own_image(&program, |_| {}).await.unwrap();
+    let _removed = Removed(image.clone());
     for tag in ["v1", "v2"] {
         engine.tag_image(&image, &format!("{repository}:{tag}")).await.unwrap();
     }
