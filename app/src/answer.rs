@@ -28,8 +28,11 @@ pub enum Refusal {
         /// Whether the connection still carries a part of it.
         unread: bool,
     },
-    /// The body is not announced as JSON.
-    NotJson,
+    /// The body is not announced as JSON; `unread` as above.
+    NotJson {
+        /// Whether the connection still carries a part of the body.
+        unread: bool,
+    },
     /// No document has this name.
     NoFile,
     /// No route has this path.
@@ -40,8 +43,11 @@ pub enum Refusal {
     NotReadable,
     /// The storage cannot be used now.
     Unavailable,
-    /// Too much is being uploaded and read at this moment.
-    Busy,
+    /// Too much is being uploaded and read at this moment; `unread` as above.
+    Busy {
+        /// Whether the connection still carries a part of the body.
+        unread: bool,
+    },
 }
 
 impl Refusal {
@@ -52,19 +58,25 @@ impl Refusal {
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "The request body could not be read"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "The request body came too slowly"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "The document is too large"),
-            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"),
+            Self::NotJson { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
+            }
             Self::NoFile => (StatusCode::NOT_FOUND, "File not found"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "Not found"),
             Self::NoMethod => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NotReadable => (StatusCode::BAD_GATEWAY, "The stored file is not a readable JSON document"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, STORAGE_AWAY),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many large documents at once"),
+            Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Too many large documents at once"),
         }
     }
 
     /// Whether the connection cannot carry another request.
     fn ends_connection(&self) -> bool {
-        matches!(self, Self::BrokenBody | Self::SlowBody | Self::TooLarge { unread: true } | Self::Busy)
+        match self {
+            Self::BrokenBody | Self::SlowBody => true,
+            Self::TooLarge { unread } | Self::NotJson { unread } | Self::Busy { unread } => *unread,
+            _ => false,
+        }
     }
 }
 
@@ -104,7 +116,7 @@ impl From<StorageError> for Refusal {
         match error {
             StorageError::NoObject => Self::NoFile,
             StorageError::TooLarge => Self::NotReadable,
-            StorageError::Busy => Self::Busy,
+            StorageError::Busy => Self::Busy { unread: false },
             StorageError::NoBucket | StorageError::Away { .. } => Self::Unavailable,
         }
     }

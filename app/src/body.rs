@@ -29,17 +29,20 @@ pub async fn read(
     budget: &Budget,
 ) -> Result<(Bytes, Share), Refusal> {
     if !announces_json(headers) {
-        drain(headers, body, SMALL).await;
-        return Err(Refusal::NotJson);
+        let unread = !drain(headers, body).await;
+        return Err(Refusal::NotJson { unread });
     }
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
-        let unread = !drain(headers, body, DRAIN).await;
+        let unread = !drain(headers, body).await;
         return Err(Refusal::TooLarge { unread });
     }
     // Of a body without a length, a small part is read before it counts as large as bodies can be.
     let expected = hint.exact().map_or(SMALL, |length| usize::try_from(length).unwrap_or(limit));
-    let share = budget.take(expected).await.ok_or(Refusal::Busy)?;
+    let Some(share) = budget.take(expected).await else {
+        let unread = !drain(headers, body).await;
+        return Err(Refusal::Busy { unread });
+    };
     Reader { body, held: BytesMut::with_capacity(expected.min(limit)), limit }
         .read(share, hint.exact().is_some(), budget)
         .await
@@ -63,12 +66,16 @@ impl Reader {
         while let Some(chunk) = next(&mut self.body, deadline).await? {
             if self.held.len() + chunk.len() > self.limit {
                 self.held = BytesMut::new();
-                let unread = !discard(self.body, DRAIN).await;
+                let unread = !discard(self.body).await;
                 return Err(Refusal::TooLarge { unread });
             }
             if !counted && self.held.len() + chunk.len() > SMALL {
                 counted = true;
-                share = budget.take(self.limit).await.ok_or(Refusal::Busy)?;
+                let Some(whole) = budget.take(self.limit).await else {
+                    let unread = !discard(self.body).await;
+                    return Err(Refusal::Busy { unread });
+                };
+                share = whole;
             }
             self.held.extend_from_slice(&chunk);
         }
@@ -94,14 +101,14 @@ async fn next(body: &mut Body, deadline: Instant) -> Result<Option<Bytes>, Refus
 }
 
 /// Throws a refused body away, so that its sender can read the answer; true when nothing of it is left.
-async fn drain(headers: &HeaderMap, body: Body, most: usize) -> bool {
+async fn drain(headers: &HeaderMap, body: Body) -> bool {
     // Who asks before sending has not sent anything, and reading would invite it to.
-    !headers.contains_key(EXPECT) && discard(body, most).await
+    !headers.contains_key(EXPECT) && discard(body).await
 }
 
-async fn discard(mut body: Body, most: usize) -> bool {
+async fn discard(mut body: Body) -> bool {
     let all = async {
-        let mut left = most;
+        let mut left = DRAIN;
         while let Some(Ok(frame)) = body.frame().await {
             let length = frame.data_ref().map_or(0, Bytes::len);
             match left.checked_sub(length) {

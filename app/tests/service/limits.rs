@@ -42,6 +42,22 @@ async fn a_body_without_a_length_is_measured_while_it_comes() {
 }
 
 #[tokio::test]
+async fn more_large_documents_than_fit_into_memory_are_asked_to_come_later() {
+    let service = service().await;
+    let mut wires = Vec::new();
+    for _ in 0..4 {
+        let mut wire = Wire::connect(service.address).await;
+        wire.send(upload(1_000_000, "") + "[").await;
+        wires.push(wire);
+    }
+    // Only bodies that the service has begun to read take their share.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let late = service.post_as("application/json", vec![b'1'; 1_000_000]).await;
+    late.refuses(503);
+    assert!(late.headers.contains_key("retry-after"), "{late:?}");
+}
+
+#[tokio::test]
 async fn documents_up_to_the_limit_are_stored_and_read() {
     let garage = Garage::start();
     let service = Service::start(&garage.endpoint()).await;
