@@ -23,7 +23,8 @@ COPY --from=folder --chown=10001:10001 /empty /data
 COPY target/store/garage /garage
 COPY store/garage.toml /garage.toml
 COPY target/release/store-launcher /store-launcher
-ENV RUST_LOG=warn NO_COLOR=1
+# A new database is locked for an instant while its pool is filled: that is retried, and no error.
+ENV RUST_LOG=warn,r2d2=off NO_COLOR=1
 USER 10001:10001
 EXPOSE 9000
 VOLUME /data

@@ -16,7 +16,6 @@ build() {
     flags=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$host")_RUSTFLAGS
     scratch=$kept/building
     echo "Building Garage $version, the object store: once per machine, about 8 minutes on 2 cores" >&2
-    rm -rf "$scratch"
     env "$flags=-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols \
         cargo install garage --locked --version "$version" --no-default-features \
         --features bundled-libs,sqlite --target "$host" --root "$scratch" --target-dir "$scratch/target"
