@@ -1,0 +1,458 @@
+//! Changes to services become waves of steps. Deploy and rollback differ in the changes, not in this.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use compose_file::model::Restart;
+
+use super::levels::levels;
+use super::retire::retire;
+use super::{Instance, Op, Plan, PlanError, Step, Targets, Verb, Wave};
+use crate::labels::Role;
+use crate::snapshot::{Container, Observed, State};
+use crate::stack::{
+    ContainerName, Kind, NetworkName, Release, Service, ServiceName, Serving, Stack, VolumeName,
+};
+
+/// How the containers that a service shall have come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// New ones.
+    Create,
+    /// Those of an earlier release that were kept.
+    Revive,
+    /// Those that serve already; only the front is new.
+    Keep,
+}
+
+/// A service that does not stay as it is.
+pub struct Change<'a> {
+    /// Its name.
+    pub name: &'a ServiceName,
+    /// What it shall be.
+    pub service: &'a Service,
+    /// The containers that serve it now.
+    pub from: Option<(Serving, Vec<&'a Container>)>,
+    /// The containers that shall.
+    pub to: Serving,
+    /// Where those come from.
+    pub how: How,
+    /// Why.
+    pub cause: String,
+}
+
+/// Where the front of a changed service stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FrontState {
+    /// The service has none.
+    None,
+    /// It serves and stays.
+    Stays,
+    /// There is none that runs: it can be given its route as soon as there are targets.
+    Fresh,
+    /// It has to make way for one with other ports.
+    Replaced,
+}
+
+/// Leaves out waves with nothing to do.
+pub fn without_empty(waves: Vec<Wave>) -> Vec<Wave> {
+    waves.into_iter().filter(|wave| !wave.steps.is_empty()).collect()
+}
+
+/// The plan for these changes.
+///
+/// # Errors
+/// When services wait for each other.
+pub fn assemble(
+    verb: Verb,
+    changes: &[Change<'_>],
+    observed: &Observed,
+    release: &Release,
+    notes: Vec<String>,
+) -> Result<Plan, PlanError> {
+    let stack = release.stack.as_ref().expect("a release that is planned has its definition");
+    let builder = Builder { stack, observed, release, changes };
+    let mut waves = builder.prepare();
+    for level in levels(stack, changes)? {
+        waves.extend(builder.level(&level));
+    }
+    waves.extend(builder.switch());
+    Ok(Plan {
+        verb,
+        stack: stack.name.clone(),
+        release: Some(release.number),
+        waves: without_empty(waves),
+        retire: without_empty(retire(stack, changes, observed, release)),
+        instances: builder.instances(),
+        notes,
+    })
+}
+
+struct Builder<'a> {
+    stack: &'a Stack,
+    observed: &'a Observed,
+    release: &'a Release,
+    changes: &'a [Change<'a>],
+}
+
+impl Change<'_> {
+    /// The containers that shall serve, by the names that they will have.
+    pub fn targets(&self, stack: &Stack) -> Targets {
+        let containers = (1..=self.to.replicas).map(|replica| self.container(stack, replica)).collect();
+        Targets { release: self.to.made_in, color: self.to.color, containers }
+    }
+
+    fn container(&self, stack: &Stack, replica: u32) -> ContainerName {
+        match &self.service.definition.container_name {
+            Some(name) if self.service.kind != Kind::Job => ContainerName::new(name),
+            _ => stack.name.container(self.name, self.to.made_in, replica),
+        }
+    }
+
+    /// The containers that serve now, as a route.
+    pub fn from_targets(&self) -> Option<Targets> {
+        let (serving, containers) = self.from.as_ref().filter(|(_, containers)| !containers.is_empty())?;
+        let containers = containers.iter().map(|container| container.name.clone()).collect();
+        Some(Targets { release: serving.made_in, color: serving.color, containers })
+    }
+
+    /// The name of an old container once the new ones have theirs.
+    pub fn name_aside(&self, stack: &Stack, container: &Container) -> ContainerName {
+        match container.release() {
+            Some(release) if self.names(stack).contains(&container.name) => {
+                stack.name.container(self.name, release, container.replica().unwrap_or(1))
+            }
+            _ => container.name.clone(),
+        }
+    }
+
+    fn names(&self, stack: &Stack) -> Vec<ContainerName> {
+        self.targets(stack).containers
+    }
+
+    fn old(&self) -> impl Iterator<Item = &Container> {
+        self.from.iter().flat_map(|(_, containers)| containers.iter().copied())
+    }
+
+    /// The old containers have to stop before the new ones start.
+    fn needs_room(&self) -> bool {
+        let was_in_place = self.old().any(|container| !container.ports.is_empty());
+        self.how != How::Keep && (matches!(self.service.kind, Kind::InPlace(_)) || was_in_place)
+    }
+
+    fn step(&self, op: Op, undo: Option<Op>) -> Step {
+        Step::new(op, undo, self.cause.clone())
+    }
+}
+
+impl Builder<'_> {
+    fn front_container(&self, change: &Change<'_>) -> Option<&Container> {
+        self.observed.container(&self.stack.name.front(change.name))
+    }
+
+    fn front_state(&self, change: &Change<'_>) -> FrontState {
+        let Some(front) = &change.service.front else { return FrontState::None };
+        match self.front_container(change) {
+            Some(container) if container.hash().as_ref() != Some(&front.hash) => FrontState::Replaced,
+            Some(container) if container.state == State::Running => FrontState::Stays,
+            _ => FrontState::Fresh,
+        }
+    }
+
+    fn with_front(&self, state: FrontState) -> impl Iterator<Item = &Change<'_>> {
+        self.changes.iter().filter(move |change| self.front_state(change) == state)
+    }
+
+    fn prepare(&self) -> Vec<Wave> {
+        let mut ground = self.tag_images();
+        ground.extend(self.networks());
+        ground.extend(self.volumes());
+        vec![
+            Wave::new("images, networks and volumes", ground),
+            Wave::new("set names aside", self.set_aside()),
+            Wave::new("create", self.create()),
+        ]
+    }
+
+    fn tag_images(&self) -> Vec<Step> {
+        let built = self.stack.services.values().filter(|service| service.image.built);
+        let images: BTreeSet<_> =
+            built.map(|service| (&service.image.reference, &service.image.id)).collect();
+        images
+            .into_iter()
+            .filter(|_| self.release.source.is_none())
+            .map(|(reference, id)| {
+                let undo = Op::UntagImage(reference.clone());
+                Step::new(
+                    Op::TagImage(id.clone(), reference.clone()),
+                    Some(undo),
+                    "keeps the image for a rollback",
+                )
+            })
+            .collect()
+    }
+
+    fn networks(&self) -> Vec<Step> {
+        let missing = self
+            .stack
+            .networks
+            .values()
+            .filter(|network| !network.external)
+            .map(|n| NetworkName::new(&n.name));
+        missing
+            .filter(|name| !self.observed.networks.contains_key(name))
+            .map(|name| {
+                Step::new(Op::CreateNetwork(name.clone()), Some(Op::RemoveNetwork(name)), "new network")
+            })
+            .collect()
+    }
+
+    fn volumes(&self) -> Vec<Step> {
+        let absent = |name: &VolumeName| !self.observed.volumes.contains_key(name);
+        let create = |name: VolumeName, role: Role| {
+            Step::new(Op::CreateVolume(name.clone(), role), Some(Op::RemoveVolume(name)), "new volume")
+        };
+        let named =
+            self.stack.volumes.values().filter(|volume| !volume.external).map(|v| VolumeName::new(&v.name));
+        let mut steps: Vec<Step> = named.filter(absent).map(|name| create(name, Role::Service)).collect();
+        let fronted = self.changes.iter().filter(|change| change.service.front.is_some());
+        let routes = fronted.map(|change| self.stack.name.front_volume(change.name));
+        steps.extend(routes.filter(absent).map(|name| create(name, Role::Front)));
+        let sets: BTreeSet<VolumeName> = self
+            .changes
+            .iter()
+            .filter_map(|change| change.service.files.as_ref().map(|files| files.volume.clone()))
+            .filter(absent)
+            .collect();
+        steps.extend(sets.into_iter().map(|name| {
+            Step::new(Op::FillVolume(name.clone()), Some(Op::RemoveVolume(name)), "new secrets or configs")
+        }));
+        steps
+    }
+
+    /// Frees the names that a file fixes: `container_name`, and a front's.
+    fn set_aside(&self) -> Vec<Step> {
+        let fixed = self.changes.iter().filter(|change| change.service.definition.container_name.is_some());
+        let mut steps: Vec<Step> = fixed
+            .flat_map(|change| change.old().map(move |container| (change, container)))
+            .filter(|(change, container)| change.names(self.stack).contains(&container.name))
+            .map(|(change, container)| {
+                rename(change, container.name.clone(), change.name_aside(self.stack, container))
+            })
+            .collect();
+        steps.extend(
+            self.with_front(FrontState::Replaced)
+                .map(|change| rename(change, self.stack.name.front(change.name), self.old_front(change))),
+        );
+        steps.extend(self.restore_policies());
+        steps
+    }
+
+    fn old_front(&self, change: &Change<'_>) -> ContainerName {
+        ContainerName::new(format!("{}-until-{}", self.stack.name.front(change.name), self.release.number))
+    }
+
+    fn create(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for change in self.changes {
+            steps.extend(match change.how {
+                How::Create => self.create_containers(change),
+                How::Revive => self.revive(change),
+                How::Keep => Vec::new(),
+            });
+            steps.extend(self.create_front(change));
+        }
+        steps
+    }
+
+    fn create_containers(&self, change: &Change<'_>) -> Vec<Step> {
+        let names = change.names(self.stack).into_iter();
+        names
+            .map(|name| change.step(Op::CreateContainer(name.clone()), Some(Op::RemoveContainer(name))))
+            .collect()
+    }
+
+    /// Containers that were kept get the names that the file fixes.
+    fn revive(&self, change: &Change<'_>) -> Vec<Step> {
+        let found = self.observed.serving(&self.stack.name, change.name, &change.to);
+        let names = found.into_iter().map(|container| container.name.clone()).zip(change.names(self.stack));
+        names.filter(|(from, to)| from != to).map(|(from, to)| rename(change, from, to)).collect()
+    }
+
+    /// Containers that were kept come back with the host again, from now on.
+    fn restore_policies(&self) -> impl Iterator<Item = Step> {
+        let revived = self.changes.iter().filter(|change| change.how == How::Revive);
+        revived.flat_map(|change| {
+            let policy = restart_policy(change.service);
+            let found = self.observed.serving(&self.stack.name, change.name, &change.to);
+            found.into_iter().map(move |container| {
+                let undo = Op::SetRestart(container.name.clone(), Restart::No);
+                change.step(Op::SetRestart(container.name.clone(), policy), Some(undo))
+            })
+        })
+    }
+
+    fn create_front(&self, change: &Change<'_>) -> Vec<Step> {
+        let name = self.stack.name.front(change.name);
+        match self.front_state(change) {
+            FrontState::None => Vec::new(),
+            FrontState::Fresh if self.front_container(change).is_some() => Vec::new(),
+            FrontState::Fresh | FrontState::Replaced => {
+                vec![change.step(Op::CreateFront(change.name.clone()), Some(Op::RemoveContainer(name)))]
+            }
+            FrontState::Stays => self.connect_front(change, &name),
+        }
+    }
+
+    fn connect_front(&self, change: &Change<'_>, front: &ContainerName) -> Vec<Step> {
+        let joined = self.front_container(change).map(|container| &container.networks);
+        let wanted = change.service.definition.networks.keys().filter_map(|key| self.stack.network(key));
+        wanted
+            .filter(|network| joined.is_some_and(|joined| !joined.contains(network)))
+            .map(|network| {
+                let undo = Op::Disconnect(front.clone(), network.clone());
+                change.step(Op::Connect(front.clone(), network), Some(undo))
+            })
+            .collect()
+    }
+
+    /// Room, start, wait and first route for the services that depend on nothing but earlier levels.
+    fn level(&self, names: &[&ServiceName]) -> Vec<Wave> {
+        let changes: Vec<&Change<'_>> =
+            self.changes.iter().filter(|change| names.contains(&change.name)).collect();
+        let label = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        let room =
+            changes.iter().filter(|change| change.needs_room()).flat_map(|change| self.make_room(change));
+        let start = changes.iter().flat_map(|change| self.start(change));
+        let wait = changes.iter().flat_map(|change| self.wait(change));
+        let route = changes.iter().filter(|change| self.front_state(change) == FrontState::Fresh);
+        let route = route
+            .map(|change| change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), None));
+        vec![
+            Wave::new(format!("make room for {label}"), room.collect()),
+            Wave::new(format!("start {label}"), start.collect()),
+            Wave::new(format!("wait for {label}"), wait.collect()),
+            Wave::new(format!("first route to {label}"), route.collect()),
+        ]
+    }
+
+    fn make_room(&self, change: &Change<'_>) -> Vec<Step> {
+        let running = change.old().filter(|container| container.state != State::Exited);
+        let containers = running.map(|container| change.name_aside(self.stack, container));
+        let front = self
+            .front_container(change)
+            .filter(|_| change.service.front.is_none())
+            .map(|front| front.name.clone());
+        containers
+            .chain(front)
+            .map(|name| change.step(Op::Stop(name.clone()), Some(Op::Start(name))))
+            .collect()
+    }
+
+    fn start(&self, change: &Change<'_>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.front_state(change) == FrontState::Fresh {
+            let name = self.stack.name.front(change.name);
+            steps.push(change.step(Op::Start(name.clone()), Some(Op::Stop(name))));
+        }
+        if change.how != How::Keep && change.service.kind != Kind::Job {
+            let names = change.names(self.stack).into_iter();
+            steps.extend(names.map(|name| change.step(Op::Start(name.clone()), Some(Op::Stop(name)))));
+        }
+        steps
+    }
+
+    fn wait(&self, change: &Change<'_>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.front_state(change) == FrontState::Fresh {
+            steps.push(change.step(Op::AwaitFront(change.name.clone()), None));
+        }
+        if change.service.kind == Kind::Job {
+            let names = change.names(self.stack).into_iter();
+            steps.extend(names.map(|name| change.step(Op::RunJob(name.clone()), Some(Op::Stop(name)))));
+        } else if change.how != How::Keep {
+            let names = change.names(self.stack).into_iter();
+            steps.extend(names.map(|name| change.step(Op::AwaitHealthy(name), None)));
+        }
+        steps
+    }
+
+    /// Everything that is ready is switched to in one wave.
+    fn switch(&self) -> Vec<Wave> {
+        let serving = || self.with_front(FrontState::Stays).filter(|change| change.how != How::Keep);
+        let check = serving()
+            .map(|change| change.step(Op::Check(change.name.clone(), change.targets(self.stack)), None));
+        let replaced: Vec<&Change<'_>> = self.with_front(FrontState::Replaced).collect();
+        let stop = replaced.iter().map(|change| {
+            let name = self.old_front(change);
+            change.step(Op::Stop(name.clone()), Some(Op::Start(name)))
+        });
+        let start = replaced.iter().map(|change| {
+            let name = self.stack.name.front(change.name);
+            change.step(Op::Start(name.clone()), Some(Op::Stop(name)))
+        });
+        let wait = replaced.iter().map(|change| change.step(Op::AwaitFront(change.name.clone()), None));
+        let switch = serving().map(|change| {
+            let undo = change.from_targets().map(|targets| Op::Switch(change.name.clone(), targets));
+            change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), undo)
+        });
+        let first = replaced
+            .iter()
+            .map(|change| change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), None));
+        let switch = switch.chain(first).collect();
+        vec![
+            Wave::new("check from the fronts", check.collect()),
+            Wave::new("stop the fronts with other ports", stop.collect()),
+            Wave::new("start the fronts with the new ports", start.collect()),
+            Wave::new("wait for the new fronts", wait.collect()),
+            Wave::new("switch", switch),
+        ]
+    }
+
+    /// The container that one of an in-place service takes over from.
+    fn predecessor(&self, change: &Change<'_>, replica: u32) -> Option<ContainerName> {
+        let in_place = matches!(change.service.kind, Kind::InPlace(_)) && change.how == How::Create;
+        let old = change.old().find(|container| container.replica() == Some(replica)).filter(|_| in_place)?;
+        Some(change.name_aside(self.stack, old))
+    }
+
+    fn instances(&self) -> BTreeMap<ContainerName, Instance> {
+        let mut instances = BTreeMap::new();
+        for change in self.changes {
+            let role = if change.service.kind == Kind::Job { Role::Job } else { Role::Service };
+            for (replica, name) in (1..).zip(change.names(self.stack)) {
+                let instance = Instance {
+                    service: change.name.clone(),
+                    release: change.to.made_in,
+                    color: change.to.color,
+                    replica,
+                    role,
+                    inherits: self.predecessor(change, replica),
+                };
+                instances.insert(name, instance);
+            }
+        }
+        instances
+    }
+}
+
+fn rename(change: &Change<'_>, from: ContainerName, to: ContainerName) -> Step {
+    let undo = Op::Rename { from: to.clone(), to: from.clone() };
+    change.step(Op::Rename { from, to }, Some(undo))
+}
+
+/// When the engine starts a container of this service by itself. A deployed service comes back with the host.
+pub fn restart_policy(service: &Service) -> Restart {
+    if service.kind == Kind::Job {
+        return Restart::No;
+    }
+    let definition = &service.definition;
+    definition.restart.unwrap_or_else(|| {
+        let policy = definition.deploy.restart_policy.as_ref();
+        match policy.and_then(|policy| policy.condition.as_deref()) {
+            Some("none") => Restart::No,
+            Some("on-failure") => Restart::OnFailure(policy.and_then(|policy| policy.max_attempts)),
+            Some("any") => Restart::Always,
+            _ => Restart::UnlessStopped,
+        }
+    })
+}

@@ -1,0 +1,170 @@
+//! What is refused before anything is touched: names, ports and volumes that belong to somebody else.
+
+use std::collections::BTreeMap;
+
+use compose_file::model::Port;
+
+use super::PlanError;
+use crate::labels;
+use crate::snapshot::{Container, HostPort, Observed, State};
+use crate::stack::{ContainerName, Kind, NetworkName, ServiceName, Stack, StackName, VolumeName};
+
+/// Everything that needs no image: refused even before something is built.
+///
+/// # Errors
+/// The first thing that stands in the way.
+pub fn check_ground(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
+    check_adoption(&stack.name, observed)?;
+    check_names(stack, observed)?;
+    check_ports(stack, observed)?;
+    check_networks(stack, observed)?;
+    check_volumes(stack, observed)
+}
+
+/// A project of that name that another tool runs is not ours to touch.
+///
+/// # Errors
+/// When there is one.
+pub fn check_adoption(stack: &StackName, observed: &Observed) -> Result<(), PlanError> {
+    let foreign = observed.containers.iter().find(|container| {
+        !container.is_of(stack)
+            && container.labels.get(labels::COMPOSE_PROJECT).is_some_and(|project| project == stack.as_str())
+    });
+    match foreign {
+        Some(container) => {
+            Err(PlanError::ComposeProject { stack: stack.clone(), container: container.name.clone() })
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_names(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
+    let foreign = |container: &&Container| !container.is_of(&stack.name);
+    let release = observed.history.next();
+    for container in observed.containers.iter().filter(foreign) {
+        let ours = |name: &ContainerName| *name == container.name;
+        let taken = stack.services.iter().any(|(name, service)| {
+            service.definition.container_name.as_deref() == Some(container.name.as_str())
+                || ours(&stack.name.front(name))
+                || (1..=service.replicas).any(|replica| ours(&stack.name.container(name, release, replica)))
+        });
+        if taken || ours(&stack.name.lock()) {
+            return Err(PlanError::ForeignContainer(container.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn check_ports(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
+    let mut wanted: BTreeMap<(String, u16, String), &ServiceName> = BTreeMap::new();
+    for (name, service) in stack.services.iter().filter(|(_, service)| service.kind != Kind::Job) {
+        for port in &service.definition.ports {
+            let Some(host) = single(port) else { continue };
+            let ip = port.host_ip.clone().unwrap_or_default();
+            let protocol = protocol(port);
+            if let Some(holder) = holder(observed, &stack.name, &ip, host, protocol) {
+                return Err(PlanError::PortTaken {
+                    port: spell(&ip, host),
+                    service: name.clone(),
+                    holder: holder.name.clone(),
+                    stack: holder
+                        .labels
+                        .get(labels::COMPOSE_PROJECT)
+                        .map(|stack| format!(" of stack {stack}"))
+                        .unwrap_or_default(),
+                });
+            }
+            if let Some(other) =
+                wanted.insert((ip.clone(), host, protocol.into()), name).filter(|other| *other != name)
+            {
+                return Err(PlanError::PortTwice(other.clone(), name.clone(), spell(&ip, host)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn holder<'a>(
+    observed: &'a Observed,
+    stack: &StackName,
+    ip: &str,
+    host: u16,
+    protocol: &str,
+) -> Option<&'a Container> {
+    let overlaps = |held: &HostPort| {
+        held.host == host && held.protocol == protocol && (any(&held.ip) || any(ip) || held.ip == ip)
+    };
+    observed
+        .containers
+        .iter()
+        .filter(|container| !container.is_of(stack) && container.state != State::Exited)
+        .find(|container| container.ports.iter().any(overlaps))
+}
+
+fn any(ip: &str) -> bool {
+    matches!(ip, "" | "0.0.0.0" | "::" | "[::]")
+}
+
+fn single(port: &Port) -> Option<u16> {
+    port.published.as_deref()?.parse().ok().filter(|number| *number != 0)
+}
+
+fn protocol(port: &Port) -> &'static str {
+    match port.protocol {
+        compose_file::model::Protocol::Tcp => "tcp",
+        compose_file::model::Protocol::Udp => "udp",
+        compose_file::model::Protocol::Sctp => "sctp",
+    }
+}
+
+fn spell(ip: &str, port: u16) -> String {
+    if ip.is_empty() { port.to_string() } else { format!("{ip}:{port}") }
+}
+
+fn check_networks(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
+    let before = observed.history.live().and_then(|release| release.stack.as_ref());
+    for (key, network) in &stack.networks {
+        let name = NetworkName::new(&network.name);
+        match observed.networks.get(&name) {
+            None if network.external => return Err(PlanError::NoNetwork(name)),
+            Some(found) if !network.external => {
+                if !found.is_of(&stack.name) {
+                    return Err(PlanError::ForeignNetwork(name));
+                }
+                let old =
+                    before.and_then(|stack| stack.networks.get(key)).filter(|old| old.name == network.name);
+                if old.is_some_and(|old| old != network) {
+                    return Err(PlanError::NetworkChanged(name));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_volumes(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
+    for (key, volume) in &stack.volumes {
+        let name = VolumeName::new(&volume.name);
+        let wanted = stack.settings.volumes.get(key).and_then(|settings| settings.format.as_ref());
+        match observed.volumes.get(&name) {
+            None if volume.external => return Err(PlanError::NoVolume(name)),
+            Some(found) => {
+                if !volume.external && !found.is_of(&stack.name) {
+                    return Err(PlanError::ForeignVolume(name));
+                }
+                let format = found.labels.get(labels::FORMAT);
+                if let Some((found, wanted)) = format.zip(wanted).filter(|(found, wanted)| found != wanted) {
+                    let (found, wanted) = (found.clone(), wanted.clone());
+                    return Err(PlanError::VolumeFormat { volume: name, found, wanted });
+                }
+            }
+            None => {}
+        }
+    }
+    let state = stack.name.state_volume();
+    match observed.volumes.get(&state) {
+        Some(found) if !found.is_of(&stack.name) => Err(PlanError::ForeignVolume(state)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,182 @@
+//! What follows the commit: drain, keep as standby, remove what no kept release needs. Forward only.
+
+use std::collections::BTreeSet;
+
+use compose_file::model::Restart;
+
+use super::assemble::{Change, How};
+use super::{Op, Step, Wave};
+use crate::labels::Role;
+use crate::record::KEPT;
+use crate::snapshot::{Container, Observed};
+use crate::stack::{
+    ContainerName, Kind, NetworkName, Release, ReleaseNumber, ServiceName, Stack, VolumeName,
+};
+
+/// The waves after the commit.
+pub fn retire(stack: &Stack, changes: &[Change<'_>], observed: &Observed, release: &Release) -> Vec<Wave> {
+    let retiring = Retiring { stack, changes, observed, release };
+    let (policy, stop) = retiring.stand_by();
+    vec![
+        Wave::new("drain", retiring.drain()),
+        Wave::new("keep the old containers as standby", policy),
+        Wave::new("stop the old containers", stop),
+        Wave::new("remove what no kept release needs", retiring.containers()),
+        Wave::new("remove networks, volumes and images that nothing needs", retiring.leftovers()),
+    ]
+}
+
+struct Retiring<'a> {
+    stack: &'a Stack,
+    changes: &'a [Change<'a>],
+    observed: &'a Observed,
+    release: &'a Release,
+}
+
+impl Retiring<'_> {
+    fn ours(&self) -> impl Iterator<Item = &Container> {
+        self.observed.of(&self.stack.name)
+    }
+
+    fn moved(&self) -> impl Iterator<Item = &Change<'_>> {
+        self.changes.iter().filter(|change| change.how != How::Keep)
+    }
+
+    fn drain(&self) -> Vec<Step> {
+        self.moved()
+            .filter(|change| change.service.front.is_some() && change.from_targets().is_some())
+            .map(|change| {
+                Step::new(Op::Drain(change.name.clone()), None, "requests that the old color still answers")
+            })
+            .collect()
+    }
+
+    /// Containers that served until now and no longer do, with the names that they have by now.
+    fn stand_by(&self) -> (Vec<Step>, Vec<Step>) {
+        let removed = self.removed_services().flat_map(|(name, _)| self.live_containers(&name));
+        let replaced = self.moved().filter(|change| change.service.kind != Kind::Job).flat_map(|change| {
+            let old = change.from.iter().flat_map(|(_, containers)| containers);
+            old.map(move |container| change.name_aside(self.stack, container))
+        });
+        let names: Vec<ContainerName> = replaced.chain(removed).collect();
+        let cause = "kept for a rollback";
+        let policy =
+            names.iter().map(|name| Step::new(Op::SetRestart(name.clone(), Restart::No), None, cause));
+        let stop = names.iter().map(|name| Step::new(Op::Stop(name.clone()), None, cause));
+        (policy.collect(), stop.collect())
+    }
+
+    fn removed_services(&self) -> impl Iterator<Item = (ServiceName, ReleaseNumber)> {
+        let live = self.observed.history.live();
+        let serving = live.into_iter().flat_map(|release| &release.serving);
+        serving
+            .filter(|(name, _)| !self.stack.services.contains_key(*name))
+            .map(|(name, serving)| (name.clone(), serving.made_in))
+    }
+
+    fn live_containers(&self, service: &ServiceName) -> Vec<ContainerName> {
+        let Some(serving) = self.observed.history.serving(service) else { return Vec::new() };
+        let found = self.observed.serving(&self.stack.name, service, serving);
+        found.into_iter().map(|container| container.name.clone()).collect()
+    }
+
+    /// Every container that neither this release nor the one before it runs on.
+    fn containers(&self) -> Vec<Step> {
+        let before = self.observed.history.live();
+        let needed: BTreeSet<(&ServiceName, ReleaseNumber)> = [Some(self.release), before]
+            .into_iter()
+            .flatten()
+            .flat_map(|release| release.serving.iter().map(|(name, serving)| (name, serving.made_in)))
+            .collect();
+        let spare =
+            |container: &&Container| match (container.role(), container.service(), container.release()) {
+                (Some(Role::Service | Role::Job), Some(service), Some(made_in)) => {
+                    !needed.contains(&(&service, made_in))
+                }
+                (Some(Role::Aid), ..) => true,
+                _ => false,
+            };
+        let spares = self.ours().filter(spare).map(|container| container.name.clone());
+        spares
+            .chain(self.fronts())
+            .map(|name| Step::new(Op::RemoveContainer(name), None, "no kept release runs on it"))
+            .collect()
+    }
+
+    /// Fronts whose service has none any more, and those that made way for one with other ports.
+    fn fronts(&self) -> Vec<ContainerName> {
+        let fronts = self.ours().filter(|container| container.role() == Some(Role::Front));
+        let mut names: Vec<ContainerName> = fronts
+            .filter(|container| {
+                let service = container.service().and_then(|name| self.stack.services.get(&name));
+                service.is_none_or(|service| service.front.is_none())
+            })
+            .map(|container| container.name.clone())
+            .collect();
+        for change in self.changes {
+            let name = self.stack.name.front(change.name);
+            let old = self.observed.container(&name).and_then(Container::hash);
+            if let Some((old, new)) =
+                old.zip(change.service.front.as_ref()).filter(|(old, new)| *old != new.hash)
+            {
+                debug_assert_ne!(old, new.hash);
+                names.push(ContainerName::new(format!("{name}-until-{}", self.release.number)));
+            }
+        }
+        names
+    }
+
+    fn leftovers(&self) -> Vec<Step> {
+        let networks = self.networks().into_iter().map(Op::RemoveNetwork);
+        let volumes = self.volumes().into_iter().map(Op::RemoveVolume);
+        let images = self.images().into_iter().map(Op::UntagImage);
+        networks
+            .chain(volumes)
+            .chain(images)
+            .map(|op| Step::new(op, None, "no kept release needs it"))
+            .collect()
+    }
+
+    fn networks(&self) -> Vec<NetworkName> {
+        let before = self.observed.history.live().and_then(|release| release.stack.as_ref());
+        let needed: BTreeSet<&str> = [Some(self.stack), before]
+            .into_iter()
+            .flatten()
+            .flat_map(|stack| stack.networks.values().map(|network| network.name.as_str()))
+            .collect();
+        let ours = self.observed.networks.iter().filter(|(_, network)| network.is_of(&self.stack.name));
+        ours.filter(|(name, _)| !needed.contains(name.as_str())).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The releases that keep their definition once this one is recorded.
+    fn kept(&self) -> impl Iterator<Item = &Stack> {
+        let earlier = self.observed.history.releases.iter().rev().take(KEPT - 1);
+        std::iter::once(self.stack).chain(earlier.filter_map(|release| release.stack.as_ref()))
+    }
+
+    fn volumes(&self) -> Vec<VolumeName> {
+        let files = self
+            .kept()
+            .flat_map(|stack| stack.services.values())
+            .filter_map(|service| service.files.as_ref());
+        let mut needed: BTreeSet<VolumeName> = files.map(|files| files.volume.clone()).collect();
+        let fronted = self.stack.services.iter().filter(|(_, service)| service.front.is_some());
+        needed.extend(fronted.map(|(name, _)| self.stack.name.front_volume(name)));
+        let ours = self.observed.volumes.iter().filter(|(_, volume)| volume.is_of(&self.stack.name));
+        ours.filter(|(_, volume)| matches!(volume.role(), Some(Role::Files | Role::Front)))
+            .filter(|(name, _)| !needed.contains(*name))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn images(&self) -> BTreeSet<String> {
+        let built = |stack: &Stack| -> Vec<String> {
+            let services = stack.services.values().filter(|service| service.image.built);
+            services.map(|service| service.image.reference.clone()).collect()
+        };
+        let needed: BTreeSet<String> = self.kept().flat_map(built).collect();
+        let dropped = self.observed.history.releases.iter().rev().skip(KEPT - 1);
+        let stacks = dropped.filter_map(|release| release.stack.as_ref());
+        stacks.flat_map(built).filter(|reference| !needed.contains(reference)).collect()
+    }
+}
