@@ -1,14 +1,22 @@
 //! The Docker Engine: the only module that names bollard. It must never know of plans, releases or commands, and
 //! it must never print: it makes one call, says what came of it, and sorts what went wrong.
 
+pub mod agents;
 pub mod build;
 pub mod connect;
+mod containers;
+mod create;
 pub mod credentials;
 mod error;
 pub mod images;
 pub mod own_image;
 pub mod pull;
 mod upload;
+
+mod networks;
+mod streams;
+mod volumes;
+mod watch;
 
 use std::sync::Arc;
 
@@ -17,8 +25,11 @@ use semver::Version;
 
 pub use connect::Endpoint;
 use connect::{Forward, Wire};
+pub use containers::{Health, Inspected};
+pub use create::ServiceContainer;
 use error::Context;
 pub use error::{Error, Kind};
+pub use streams::{Pipe, Ran};
 
 /// One engine that answered and is new enough. Cheap to clone; all clones share the connection's settings.
 #[derive(Clone)]
