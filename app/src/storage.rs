@@ -25,7 +25,7 @@ use error::{Operation, from_sdk};
 
 /// A whole operation, with every retry and with a bucket that has to be made first. Clients are promised an
 /// answer within 2 s.
-const LIMIT: Duration = Duration::from_millis(1700);
+const LIMIT: Duration = Duration::from_millis(1500);
 
 /// After a first byte has come, a read goes on for as long as bytes keep coming.
 const PAUSE: Duration = Duration::from_millis(1000);

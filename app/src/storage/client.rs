@@ -20,7 +20,7 @@ use crate::config::StorageConfig;
 const CONNECT: Duration = Duration::from_millis(600);
 
 /// One try. A connection that leads nowhere is given up while there is time left for a new one.
-const ATTEMPT: Duration = Duration::from_millis(850);
+const ATTEMPT: Duration = Duration::from_millis(700);
 
 /// The client of this configuration.
 pub fn build(config: &StorageConfig) -> Client {
