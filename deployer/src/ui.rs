@@ -223,10 +223,11 @@ impl Stage {
         }
     }
 
-    /// Writes a text and ends its line. A reader that went away is no error.
+    /// Writes a text and ends its last line. A reader that went away is no error.
     fn write(&self, to: &mut dyn Write, text: &str) {
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         self.aside(|| {
-            let _reader_left = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush());
+            let _reader_left = to.write_all(format!("{text}{end}").as_bytes()).and_then(|()| to.flush());
         });
     }
 
