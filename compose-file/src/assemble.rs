@@ -39,7 +39,13 @@ pub(crate) fn assemble(report: &mut Report, files: &[PathBuf], scope: &Scope) ->
     let mut model: Option<Node> = None;
     for path in files {
         let file = open(report, path, Span::NOWHERE)?;
-        for document in parse(report, file)? {
+        let documents = parse(report, file)?;
+        if documents.iter().all(Node::is_null) {
+            let start = Span { file, start: 0, end: 0 };
+            let problem = Problem::error("empty-file", start, "the file is empty");
+            return report.stop(problem.help("a Compose file needs at least `services`"));
+        }
+        for document in documents {
             let layer = layer(report, document, path, scope)?;
             let mut merged = match model {
                 None => plain(layer),

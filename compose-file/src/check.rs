@@ -10,6 +10,7 @@ use crate::schema::closest;
 use crate::source::Span;
 
 mod circles;
+mod details;
 mod limits;
 
 /// Reports what does not fit. `inactive` are the services that the profiles left out.
@@ -24,8 +25,10 @@ pub(crate) fn check(report: &mut Report, model: &Node, inactive: &BTreeSet<Strin
         place.models(report);
         place.names(report);
         limits::check(report, name, service);
+        details::check(report, model, service);
     }
     secrets(report, model);
+    container_names(report, model);
     circles::check(report, model);
 }
 
@@ -55,6 +58,10 @@ impl Place<'_> {
         let own = self.service.get("networks").and_then(Node::as_map);
         for (name, entry) in own.into_iter().flatten() {
             self.defined(report, "networks", "network", name, entry.key);
+            if name.starts_with("x-") {
+                let message = format!("`{name}` cannot be the name of a network: it reads as an extension");
+                report.add(Problem::error("invalid-name", entry.key, message).help("rename the network"));
+            }
         }
         if let (Some(mode), Some(networks)) = (self.service.get("network_mode"), own)
             && !networks.is_empty()
@@ -153,6 +160,17 @@ fn secrets(report: &mut Report, model: &Node) {
             let message = format!("the secret `{name}` has no origin");
             let problem = Problem::error("no-origin", secret.span, message);
             report.add(problem.help("give it `file` or `environment`"));
+        }
+    }
+}
+
+fn container_names(report: &mut Report, model: &Node) {
+    let mut names = BTreeSet::new();
+    for (_, service) in model.children("services") {
+        let Some(node) = service.get("container_name") else { continue };
+        if !names.insert(node.as_text()) {
+            let message = "another service has this `container_name` already";
+            report.add(Problem::error("conflict", node.span, message).help("remove one of the two"));
         }
     }
 }

@@ -14,19 +14,23 @@ pub(crate) struct Error {
     pub message: String,
 }
 
-/// The variables of a file. `lookup` answers for what the file refers to and does not define itself.
+/// Answers what a variable holds.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The variables of a file. Of what it refers to, `first` is asked before the file itself and `last` behind it.
 pub(crate) fn parse(
     text: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
+    first: Lookup<'_>,
+    last: Lookup<'_>,
 ) -> Result<BTreeMap<String, String>, Error> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { text: body, at: 0, lookup, values: BTreeMap::new() };
+    let mut reader = Reader { text: body, at: 0, first, last, values: BTreeMap::new() };
     reader.run().map_err(|error| Error { at: error.at + (text.len() - body.len()), ..error })?;
     Ok(reader.values)
 }
 
 /// `KEY=VALUE` lines without quotes, escapes or variables (`format: raw`).
-pub(crate) fn parse_raw(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+pub(crate) fn parse_raw(text: &str, lookup: Lookup<'_>) -> BTreeMap<String, String> {
     let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .filter_map(|line| match line.split_once('=') {
@@ -39,7 +43,8 @@ pub(crate) fn parse_raw(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    lookup: &'a dyn Fn(&str) -> Option<String>,
+    first: Lookup<'a>,
+    last: Lookup<'a>,
     values: BTreeMap<String, String>,
 }
 
@@ -84,7 +89,7 @@ impl<'a> Reader<'a> {
         let valueless = !self.text[end..].starts_with(['=', ':']);
         self.at = end + usize::from(!valueless);
         if valueless {
-            if let Some(value) = (self.lookup)(key) {
+            if let Some(value) = (self.first)(key).or_else(|| (self.last)(key)) {
                 self.values.insert(key.to_owned(), value);
             }
             return Ok(());
@@ -112,7 +117,10 @@ impl<'a> Reader<'a> {
     }
 
     fn filled(&self, value: &str, at: usize) -> Result<String, Error> {
-        let lookup = |name: &str| self.values.get(name).cloned().or_else(|| (self.lookup)(name));
+        let lookup = |name: &str| {
+            let own = || self.values.get(name).cloned();
+            (self.first)(name).or_else(own).or_else(|| (self.last)(name))
+        };
         let filled = template::fill(value, &lookup);
         filled.map(|filled| filled.text).map_err(|error| Error { at, message: error.to_string() })
     }
@@ -172,7 +180,7 @@ mod tests {
 
     fn check(input: &str, expect: &[(&str, &str)]) {
         let lookup = |name: &str| (name == "HOST").then(|| "box".to_owned());
-        let got = parse(input, &lookup).unwrap();
+        let got = parse(input, &lookup, &|_| None).unwrap();
         let got: Vec<_> = got.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(got, expect, "{input}");
     }
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn trouble_has_a_place() {
-        let at = |input: &str| parse(input, &|_| None).map_err(|error| error.at).unwrap_err();
+        let at = |input: &str| parse(input, &|_| None, &|_| None).map_err(|error| error.at).unwrap_err();
         assert_eq!(at("A=1\nB=\"open"), 6);
         assert_eq!(at("A=1\nB C=3"), 5);
     }

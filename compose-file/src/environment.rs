@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::assemble::open;
-use crate::dotenv;
+use crate::dotenv::{self, Lookup};
 use crate::report::{Problem, Report, Stop};
 use crate::source::Span;
 
@@ -17,7 +17,7 @@ pub(crate) fn add_file(
     path: &Path,
     wanted: Span,
 ) -> Result<(), Stop> {
-    let values = read(report, path, wanted, &|name| environment.get(name).cloned())?;
+    let values = read(report, path, wanted, &|name| environment.get(name).cloned(), &|_| None)?;
     for (name, value) in values {
         environment.entry(name).or_insert(value);
     }
@@ -29,11 +29,12 @@ pub(crate) fn read(
     report: &mut Report,
     path: &Path,
     wanted: Span,
-    lookup: &dyn Fn(&str) -> Option<String>,
+    first: Lookup<'_>,
+    last: Lookup<'_>,
 ) -> Result<BTreeMap<String, String>, Stop> {
     let file = open(report, path, wanted)?;
     let text = report.sources.files().get(file as usize).map(|one| one.text.clone()).unwrap_or_default();
-    match dotenv::parse(&text, lookup) {
+    match dotenv::parse(&text, first, last) {
         Ok(values) => {
             let weight = values.values().map(|value| 1 + value.len() / 64).sum();
             report.charge(wanted, weight)?;

@@ -12,7 +12,12 @@ pub(crate) fn settle(report: &mut Report, model: &mut Node) {
         for (name, node) in model.children_mut(section) {
             let place = format!("{section}.{name}");
             old_spelling(report, node, &place);
-            contradictions(report, node, &place);
+            match section {
+                "volumes" => contradictions(report, node, &place),
+                "secrets" => one_origin(report, node, &place, &["file", "environment"]),
+                "configs" => one_origin(report, node, &place, &["file", "environment", "content"]),
+                _ => {}
+            }
         }
     }
 }
@@ -30,6 +35,20 @@ fn old_spelling(report: &mut Report, node: &mut Node, place: &str) {
             report.add(Problem::error("conflict", span, message).help("keep `name` only"));
         }
         _ => node.set("name", name),
+    }
+}
+
+/// Secrets and configs have one origin, unless they are external or made by a driver.
+fn one_origin(report: &mut Report, node: &Node, place: &str, origins: &[&str]) {
+    let given: Vec<&Node> = origins.iter().filter_map(|key| node.get(key)).collect();
+    let keys = origins.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    if let [_, second, ..] = given[..] {
+        let message = format!("`{place}` has several origins");
+        report.add(Problem::error("conflict", second.span, message).help(format!("keep one of {keys}")));
+    }
+    if given.is_empty() && node.get("external").is_none() && node.get("driver").is_none() {
+        let message = format!("`{place}` has no origin");
+        report.add(Problem::error("no-origin", node.span, message).help(format!("give it one of {keys}")));
     }
 }
 

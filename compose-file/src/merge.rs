@@ -21,6 +21,8 @@ pub(crate) fn merge(report: &mut Report, base: Node, over: Node, place: Place) -
         Mark::Reset => return Node::new(Value::Null, span),
     };
     match (base.value, over.value) {
+        // An empty value says nothing.
+        (lower, Value::Null) => Node { value: lower, span: base.span, mark: base.mark },
         (Value::Map(lower), Value::Map(upper)) => {
             Node::new(Value::Map(maps(report, lower, upper, place)), span)
         }
@@ -67,6 +69,9 @@ fn maps(report: &mut Report, mut lower: Map, upper: Map, place: Place) -> Map {
 }
 
 fn apply(report: &mut Report, rule: Rule, inner: Place, base: Node, over: Node) -> Node {
+    if over.is_null() && rule != Rule::Replace {
+        return base;
+    }
     let (base, over) = match rule {
         Rule::Replace => return plain(over),
         Rule::Deep => (base, over),
@@ -77,8 +82,8 @@ fn apply(report: &mut Report, rule: Rule, inner: Place, base: Node, over: Node) 
             }
             (base, over)
         }
-        Rule::Items => (items(base), items(over)),
-        Rule::Hosts => (hosts(base), hosts(over)),
+        Rule::Items => (rules::without_resets(items(base), &over), items(over)),
+        Rule::Hosts => (rules::without_resets(hosts(base), &over), hosts(over)),
         Rule::Build => (build(base), build(over)),
         Rule::Dependencies => (dependencies(base), dependencies(over)),
         Rule::Names => (names(base), names(over)),

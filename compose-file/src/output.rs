@@ -10,7 +10,26 @@ use crate::schema::{Kind, PROJECT};
 /// The document, keys in alphabetical order behind the name; extensions inside of sections are left out, and so are
 /// models.
 pub(crate) fn json(tree: &Node) -> Json {
-    document(tree, Extensions::Hidden)
+    let mut document = document(tree, Extensions::Hidden);
+    let services = document.get_mut("services").and_then(Json::as_object_mut);
+    for service in services.into_iter().flat_map(|services| services.values_mut()) {
+        if let Some(blkio) = service.get_mut("blkio_config") {
+            capitals(blkio);
+        }
+    }
+    document
+}
+
+/// `docker compose` prints the keys of block device limits with capitals, in JSON only.
+fn capitals(blkio: &mut Json) {
+    for list in blkio.as_object_mut().into_iter().flat_map(Object::values_mut) {
+        for item in list.as_array_mut().into_iter().flatten() {
+            let Json::Object(old) = item else { continue };
+            let capital = |key: &str| key[..1].to_uppercase() + &key[1..];
+            let renamed = old.iter().map(|(key, value)| (capital(key), value.clone()));
+            *item = Json::Object(renamed.collect());
+        }
+    }
 }
 
 /// The document as YAML, extensions included.
@@ -36,7 +55,13 @@ fn escape(json: &mut Json) {
     match json {
         Json::String(text) if text.contains('$') => *text = text.replace('$', "$$"),
         Json::Array(items) => items.iter_mut().for_each(escape),
-        Json::Object(map) => map.values_mut().for_each(escape),
+        Json::Object(map) => {
+            map.values_mut().for_each(escape);
+            if map.keys().any(|key| key.contains('$')) {
+                let pairs = std::mem::take(map).into_iter();
+                *map = pairs.map(|(key, value)| (key.replace('$', "$$"), value)).collect();
+            }
+        }
         _ => {}
     }
 }

@@ -168,7 +168,12 @@ impl<'a> Builder<'a> {
             let node = self.node(event, marks)?;
             last = node.span.end;
             match key.value {
-                Value::Text(name) if name == "<<" && plain => merges.push(node),
+                Value::Text(name) if name == "<<" && plain => {
+                    if !merges.is_empty() {
+                        self.second_merge(key.span);
+                    }
+                    merges.push(node);
+                }
                 Value::Text(name) => self.insert(&mut map, name, key.span, node),
                 other => self.wrong_key(&other, key.span),
             }
@@ -189,6 +194,11 @@ impl<'a> Builder<'a> {
                 );
             }
         }
+    }
+
+    fn second_merge(&mut self, span: Span) {
+        let problem = Problem::error("duplicate-key", span, "a mapping can have one merge key only");
+        self.report.add(problem.help("write a list: `<<: [*one, *other]`"));
     }
 
     fn wrong_key(&mut self, key: &Value, span: Span) {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::environment::add_file;
+use crate::environment::{self, add_file};
 use crate::report::{Problem, Report, Stop};
 use crate::resolve;
 use crate::source::Span;
@@ -97,8 +97,9 @@ impl Request {
         }
         let mut values = BTreeMap::new();
         for path in listed {
-            let lookup = |name: &str| environment.get(name).or_else(|| values.get(name)).cloned();
-            let read = crate::environment::read(report, path, Span::NOWHERE, &lookup)?;
+            let (first, last) =
+                (|name: &str| environment.get(name).cloned(), |name: &str| values.get(name).cloned());
+            let read = environment::read(report, path, Span::NOWHERE, &first, &last)?;
             values.extend(read);
         }
         for (name, value) in values {

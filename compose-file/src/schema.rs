@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Int(i64, i64),
     /// The same, but 0 is kept.
     Count(i64, i64),
+    /// An integer that is not written as text.
+    Whole,
     /// A number or a text that is one; 0 is left out.
     Number,
     /// A size; becomes a text of digits. 0 is left out.
@@ -49,6 +51,8 @@ pub(crate) enum Kind {
     BytesText,
     /// A duration; kept when zero.
     Duration,
+    /// A duration; left out when zero.
+    Pause,
     /// File mode bits; becomes octal text.
     Mode,
     /// A list of texts.

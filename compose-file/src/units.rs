@@ -29,7 +29,7 @@ pub(crate) fn float_text(number: f64) -> String {
     }
 }
 
-/// A duration like `1m30s`, `500ms` or `1.5h`; a day or week is spelt `d` or `w` only in pull policies.
+/// A duration like `1m30s`, `500ms`, `1.5h` or `2d`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     nanoseconds(text).and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos)
 }
@@ -67,6 +67,8 @@ fn unit(name: &str) -> Option<f64> {
         "s" => 1e9,
         "m" => 60e9,
         "h" => 3600e9,
+        "d" => 24.0 * 3600e9,
+        "w" => 7.0 * 24.0 * 3600e9,
         _ => return None,
     })
 }
@@ -150,8 +152,8 @@ mod tests {
         check("20ms", "20ms");
         check("1500us", "1.5ms");
         check("0", "0s");
+        check("1d", "24h0m0s");
         assert_eq!(nanoseconds("10"), None);
-        assert_eq!(nanoseconds("1d"), None);
         assert_eq!(nanoseconds(""), None);
     }
 

@@ -35,10 +35,6 @@ fn device(report: &mut Report, item: &mut Node) {
         let entries = [("source", source), ("target", target), ("permissions", permissions)];
         *item = Node::map(entries.map(|(key, text)| (key, Node::text(text, item.span))), item.span);
     }
-    if let Some(source) = item.text_at("source").map(str::to_owned) {
-        item.set_default("target", Value::Text(source));
-        item.set_default("permissions", Value::Text("rwm".to_owned()));
-    }
 }
 
 /// `count: all` is -1, which also holds when neither a count nor ids are given.
@@ -47,6 +43,10 @@ fn request(report: &mut Report, item: &mut Node) {
         return;
     }
     super::on(item, "options", super::pairs);
+    if let (Some(_), Some(ids)) = (item.get("count"), item.get("device_ids")) {
+        let problem = Problem::error("conflict", ids.span, "`count` and `device_ids` exclude each other");
+        report.add(problem.help("keep one of the two"));
+    }
     let span = item.span;
     let count = match item.get("count").map(|count| (&count.value, count.span)) {
         None if item.get("device_ids").is_none() => Some(-1),

@@ -109,8 +109,10 @@ fn range(text: &str) -> Result<RangeInclusive<u16>, String> {
 }
 
 fn address(text: &str) -> Result<String, String> {
+    // Without brackets nobody can say where a v6 address ends and the port begins.
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    if bare.is_empty() || bare.parse::<IpAddr>().is_ok() {
+    let bracketed = bare.len() != text.len();
+    if bare.is_empty() || bare.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4() || bracketed) {
         return Ok(bare.to_owned());
     }
     Err(format!("`{text}` is not an IP address"))

@@ -5,9 +5,10 @@
 use crate::node::Node;
 use crate::report::{Problem, Report};
 
-const PAIRS: [(&str, &[&str]); 4] = [
+const PAIRS: [(&str, &[&str]); 5] = [
     ("mem_limit", &["resources", "limits", "memory"]),
     ("mem_reservation", &["resources", "reservations", "memory"]),
+    ("cpus", &["resources", "limits", "cpus"]),
     ("pids_limit", &["resources", "limits", "pids"]),
     ("scale", &["replicas"]),
 ];

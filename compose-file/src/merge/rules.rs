@@ -91,6 +91,21 @@ fn service(key: &str) -> (Rule, Place) {
     (rule, Place::Elsewhere)
 }
 
+/// A list of `KEY=VALUE` without the keys that the later mapping resets.
+pub(super) fn without_resets(mut list: Node, over: &Node) -> Node {
+    let reset = |key: &str| {
+        let entry = over.as_map().and_then(|map| map.get(key));
+        entry.is_some_and(|entry| entry.node.mark == Mark::Reset)
+    };
+    if let Some(items) = list.as_list_mut() {
+        items.retain(|item| {
+            let text = item.as_text().unwrap_or_default();
+            !reset(text.split_once('=').map_or(text, |(key, _)| key))
+        });
+    }
+    list
+}
+
 /// A mapping or single value as a list.
 pub(super) fn items(node: Node) -> Node {
     let value = match node.value {

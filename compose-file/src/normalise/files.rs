@@ -20,7 +20,7 @@ pub(crate) fn load(
     for (_, service) in model.children_mut("services") {
         let values = env_files(report, service, variables)?;
         fill(service, "environment", values);
-        let labels = label_files(report, service, variables)?;
+        let labels = label_files(report, service)?;
         fill(service, "labels", labels);
     }
     Ok(())
@@ -42,16 +42,15 @@ fn env_files(
             continue;
         }
         let span = file.get("path").map_or(file.span, |path| path.span);
-        let lookup = |name: &str| {
-            variables.get(name).cloned().or_else(|| values.get(name).map(|(value, _)| value.clone()))
-        };
+        let first = |name: &str| variables.get(name).cloned();
+        let last = |name: &str| values.get(name).map(|(value, _)| value.clone());
         let read = match file.text_at("format") {
             Some("raw") => {
                 let id = open(report, Path::new(path), span)?;
                 let text = report.sources.files().get(id as usize).map(|one| one.text.clone());
-                dotenv::parse_raw(&text.unwrap_or_default(), &lookup)
+                dotenv::parse_raw(&text.unwrap_or_default(), &|name| first(name).or_else(|| last(name)))
             }
-            None => environment::read(report, Path::new(path), span, &lookup)?,
+            None => environment::read(report, Path::new(path), span, &first, &last)?,
             Some(other) => {
                 let message = format!("`{other}` is not a format of env files");
                 let problem = Problem::error("env-file", file.span, message);
@@ -64,17 +63,12 @@ fn env_files(
     Ok(values)
 }
 
-fn label_files(
-    report: &mut Report,
-    service: &mut Node,
-    variables: &BTreeMap<String, String>,
-) -> Result<Values, Stop> {
+fn label_files(report: &mut Report, service: &mut Node) -> Result<Values, Stop> {
     let mut values = Values::new();
     let files = service.remove("label_file");
     for file in files.as_ref().and_then(Node::as_list).unwrap_or_default() {
         let Some(path) = file.as_text() else { continue };
-        let lookup = |name: &str| variables.get(name).cloned();
-        let read = environment::read(report, Path::new(path), file.span, &lookup)?;
+        let read = environment::read(report, Path::new(path), file.span, &|_| None, &|_| None)?;
         values.extend(read.into_iter().map(|(key, value)| (key, (value, file.span))));
     }
     Ok(values)

@@ -30,7 +30,7 @@ pub(crate) fn drop_unused(model: &mut Node) {
         let [networks, volumes, secrets, configs, models] = &mut used;
         networks.1.extend(service.children("networks").map(|(name, _)| name.clone()));
         models.1.extend(service.children("models").map(|(name, _)| name.clone()));
-        volumes.1.extend(sources(service, "volumes"));
+        volumes.1.extend(mounted(service));
         secrets.1.extend(sources(service, "secrets"));
         configs.1.extend(sources(service, "configs"));
         if let Some(build) = service.get("build") {
@@ -44,6 +44,12 @@ pub(crate) fn drop_unused(model: &mut Node) {
             model.remove(section);
         }
     }
+}
+
+fn mounted(service: &Node) -> impl Iterator<Item = String> {
+    let mounts = service.get("volumes").and_then(Node::as_list).unwrap_or_default();
+    let volumes = mounts.iter().filter(|mount| mount.text_at("type") == Some("volume"));
+    volumes.filter_map(|mount| mount.text_at("source")).map(str::to_owned)
 }
 
 fn sources<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = String> + 'a {

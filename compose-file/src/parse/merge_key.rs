@@ -24,7 +24,8 @@ fn fill(report: &mut Report, map: &mut Map, node: Node) -> Result<(), Stop> {
     match node.value {
         Value::Map(source) => {
             report.charge(node.span, source.len())?;
-            for (key, entry) in source {
+            // A `!reset` holds where it is written; it does not travel through a merge key.
+            for (key, entry) in source.into_iter().filter(|(_, entry)| entry.node.mark != Mark::Reset) {
                 map.entry(key).or_insert(entry);
             }
         }

@@ -34,7 +34,7 @@ static LIMITS: Object = Object::of(&[
 
 static RESERVATIONS: Object = Object::of(&[
     ("cpus", Kind::Number),
-    ("devices", Kind::List(&Kind::Object(&DEVICE_REQUEST))),
+    ("devices", Kind::List(&Kind::Object(&RESERVED_DEVICE))),
     ("generic_resources", Kind::List(&Kind::Object(&GENERIC_RESOURCE))),
     ("memory", Kind::BytesText),
 ]);
@@ -44,14 +44,16 @@ static GENERIC_RESOURCE: Object = Object::of(&[(
     Kind::Object(&Object::of(&[("kind", Kind::Text), ("value", Kind::Int(0, i64::MAX))])),
 )]);
 
-/// A request for devices, in reservations and in `gpus`.
-pub(super) static DEVICE_REQUEST: Object = Object::of(&[
+/// A request for devices in `gpus`.
+pub(super) static DEVICE_REQUEST: Object = Object::of(DEVICE_KEYS);
+static RESERVED_DEVICE: Object = Object::of(DEVICE_KEYS).requiring(&["capabilities"]);
+const DEVICE_KEYS: &[(&str, Kind)] = &[
     ("capabilities", Kind::Set),
     ("count", Kind::Count(-1, i64::MAX)),
     ("device_ids", Kind::Set),
     ("driver", Kind::Text),
     ("options", Kind::Pairs),
-]);
+];
 
 static RESTART_POLICY: Object = Object::of(&[
     ("condition", Kind::Text),
@@ -61,10 +63,10 @@ static RESTART_POLICY: Object = Object::of(&[
 ]);
 
 static UPDATE_CONFIG: Object = Object::of(&[
-    ("delay", Kind::Duration),
+    ("delay", Kind::Pause),
     ("failure_action", Kind::Text),
     ("max_failure_ratio", Kind::Number),
-    ("monitor", Kind::Duration),
+    ("monitor", Kind::Pause),
     ("order", Kind::Choice(&["start-first", "stop-first"])),
     ("parallelism", Kind::Count(0, i64::MAX)),
 ]);

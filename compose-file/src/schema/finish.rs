@@ -66,6 +66,7 @@ fn is_default(kind: &Kind, node: &Node) -> bool {
         (Kind::Flag, Value::Bool(false)) | (Kind::Int(..) | Kind::Number, Value::Int(0)) => true,
         (Kind::Bytes | Kind::Size | Kind::BytesText, Value::Text(text)) => text == "0",
         (Kind::Text | Kind::Form(..) | Kind::Loose | Kind::FlagOrText, Value::Text(text)) => text.is_empty(),
+        (Kind::Pause, Value::Text(text)) => text == "0s",
         (_, Value::List(items)) => items.is_empty(),
         (Kind::Object(_), _) => false,
         (_, Value::Map(map)) => map.is_empty(),
@@ -95,7 +96,7 @@ fn scalar(kind: &Kind, value: &Value) -> Result<Option<Value>, ()> {
         (Kind::Bytes | Kind::Size | Kind::BytesText, Value::Text(text)) => {
             Value::Text(units::bytes(text).ok_or(())?.to_string())
         }
-        (Kind::Duration, Value::Text(text)) => {
+        (Kind::Duration | Kind::Pause, Value::Text(text)) => {
             Value::Text(units::duration_text(units::nanoseconds(text).ok_or(())?))
         }
         (Kind::Mode, Value::Int(mode)) => Value::Text(format!("{mode:04o}")),
@@ -120,8 +121,8 @@ fn number(float: f64) -> Value {
 /// The words that count as booleans when they are text.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "true" | "on" | "1" | "t" => Some(true),
-        "n" | "no" | "false" | "off" | "0" | "f" => Some(false),
+        "y" | "yes" | "true" | "on" => Some(true),
+        "n" | "no" | "false" | "off" => Some(false),
         _ => None,
     }
 }

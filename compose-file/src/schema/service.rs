@@ -95,7 +95,7 @@ pub(crate) static SERVICE: Object = Object::of(&[
     ("stdin_open", Kind::Flag),
     ("stop_grace_period", Kind::Duration),
     ("stop_signal", Kind::Text),
-    ("storage_opt", Kind::Options),
+    ("storage_opt", Kind::Keyed(&Kind::Loose)),
     ("sysctls", Kind::Pairs),
     ("tmpfs", Kind::OneOrMore),
     ("tty", Kind::Flag),
@@ -130,7 +130,7 @@ static BUILD: Object = Object::of(&[
     ("sbom", Kind::FlagOrText),
     ("secrets", Kind::List(&FILE_MOUNT)),
     ("shm_size", Kind::Bytes),
-    ("ssh", Kind::Any),
+    ("ssh", Kind::Either(&[Kind::Texts, Kind::Options])),
     ("tags", Kind::Texts),
     ("target", Kind::Text),
     ("ulimits", Kind::Keyed(&ULIMIT)),
@@ -174,7 +174,7 @@ static DEVICE: Kind = Kind::Either(&[
     Kind::Text,
     Kind::Object(
         &Object::of(&[("permissions", Kind::Text), ("source", Kind::Text), ("target", Kind::Text)])
-            .requiring(&["source"]),
+            .requiring(&["source", "target"]),
     ),
 ]);
 
@@ -226,7 +226,7 @@ static SERVICE_MODEL: Object = Object::of(&[("endpoint_var", Kind::Text), ("mode
 
 static ATTACHMENT: Object = Object::of(&[
     ("aliases", Kind::Set),
-    ("driver_opts", Kind::Options),
+    ("driver_opts", Kind::Keyed(&Kind::Loose)),
     ("gw_priority", INT),
     ("interface_name", Kind::Text),
     ("ipv4_address", Kind::Text),
@@ -236,18 +236,17 @@ static ATTACHMENT: Object = Object::of(&[
     ("priority", INT),
 ]);
 
-static PORT: Kind = Kind::Either(&[
-    Kind::Loose,
-    Kind::Object(&Object::of(&[
-        ("app_protocol", Kind::Text),
-        ("host_ip", Kind::Text),
-        ("mode", Kind::Text),
-        ("name", Kind::Text),
-        ("protocol", Kind::Text),
-        ("published", Kind::Loose),
-        ("target", Kind::Int(0, 65_535)),
-    ])),
-]);
+static PORT: Kind = Kind::Either(&[Kind::Loose, Kind::Object(&LONG_PORT)]);
+static LONG_PORT: Object = Object::of(&[
+    ("app_protocol", Kind::Text),
+    ("host_ip", Kind::Text),
+    ("mode", Kind::Text),
+    ("name", Kind::Text),
+    ("protocol", Kind::Text),
+    ("published", Kind::Loose),
+    ("target", Kind::Int(0, 65_535)),
+])
+.requiring(&["target"]);
 
 static PROVIDER: Object =
     Object::of(&[("options", Kind::Keyed(&Kind::Any)), ("type", Kind::Text)]).requiring(&["type"]);
@@ -276,7 +275,7 @@ static VOLUME_MOUNT: Object = Object::of(&[
     ("read_only", Kind::Flag),
     ("source", Kind::Text),
     ("target", Kind::Text),
-    ("tmpfs", Kind::Object(&Object::of(&[("mode", Kind::Loose), ("size", Kind::Size)]))),
+    ("tmpfs", Kind::Object(&Object::of(&[("mode", Kind::Whole), ("size", Kind::Size)]))),
     ("type", Kind::Choice(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"])),
     (
         "volume",

@@ -6,15 +6,15 @@ use super::{Kind, Object};
 
 /// A whole file.
 pub(crate) static PROJECT: Object = Object::of(&[
-    ("configs", Kind::Maybe(&Kind::Named(&Kind::Maybe(&Kind::Object(&CONFIG))))),
+    ("configs", Kind::Named(&Kind::Object(&CONFIG))),
     ("include", Kind::Maybe(&Kind::List(&INCLUDE))),
-    ("models", Kind::Maybe(&Kind::Named(&Kind::Object(&MODEL)))),
+    ("models", Kind::Named(&Kind::Object(&MODEL))),
     ("name", Kind::Text),
-    ("networks", Kind::Maybe(&Kind::Named(&Kind::Maybe(&Kind::Object(&NETWORK))))),
-    ("secrets", Kind::Maybe(&Kind::Named(&Kind::Maybe(&Kind::Object(&SECRET))))),
-    ("services", Kind::Maybe(&Kind::Named(&Kind::Object(&super::service::SERVICE)))),
-    ("version", Kind::Loose),
-    ("volumes", Kind::Maybe(&Kind::Named(&Kind::Maybe(&Kind::Object(&VOLUME))))),
+    ("networks", Kind::Named(&Kind::Maybe(&Kind::Object(&NETWORK)))),
+    ("secrets", Kind::Named(&Kind::Object(&SECRET))),
+    ("services", Kind::Named(&Kind::Object(&super::service::SERVICE))),
+    ("version", Kind::Text),
+    ("volumes", Kind::Named(&Kind::Maybe(&Kind::Object(&VOLUME)))),
 ]);
 
 static INCLUDE: Kind = Kind::Either(&[
@@ -32,7 +32,7 @@ static INCLUDE: Kind = Kind::Either(&[
 static NETWORK: Object = Object::of(&[
     ("attachable", Kind::Flag),
     ("driver", Kind::Text),
-    ("driver_opts", Kind::Options),
+    ("driver_opts", Kind::Keyed(&Kind::Loose)),
     ("enable_ipv4", Kind::Switch),
     ("enable_ipv6", Kind::Switch),
     ("external", EXTERNAL),
@@ -50,19 +50,19 @@ static IPAM: Object = Object::of(&[
     (
         "config",
         Kind::List(&Kind::Object(&Object::of(&[
-            ("aux_addresses", Kind::Options),
+            ("aux_addresses", Kind::Keyed(&Kind::Text)),
             ("gateway", Kind::Text),
             ("ip_range", Kind::Text),
             ("subnet", Kind::Text),
         ]))),
     ),
     ("driver", Kind::Text),
-    ("options", Kind::Options),
+    ("options", Kind::Keyed(&Kind::Text)),
 ]);
 
 static VOLUME: Object = Object::of(&[
     ("driver", Kind::Text),
-    ("driver_opts", Kind::Options),
+    ("driver_opts", Kind::Keyed(&Kind::Loose)),
     ("external", EXTERNAL),
     ("labels", Kind::Pairs),
     ("name", Kind::Text),
@@ -70,7 +70,7 @@ static VOLUME: Object = Object::of(&[
 
 static SECRET: Object = Object::of(&[
     ("driver", Kind::Text),
-    ("driver_opts", Kind::Options),
+    ("driver_opts", Kind::Keyed(&Kind::Loose)),
     ("environment", Kind::Text),
     ("external", EXTERNAL),
     ("file", Kind::Text),

@@ -36,10 +36,20 @@ pub(crate) fn validate(report: &mut Report, kind: &Kind, node: &Node, trail: Tra
         }
         (kind, Value::List(items)) => list_items(report, kind, items, trail),
         (kind, Value::Map(map)) => {
-            let scalar = |node: &Node| matches!(kind, Kind::Hosts) || node.value.scalar_text().is_some();
+            let scalar = |node: &Node| match (kind, &node.value) {
+                (Kind::Hosts, _) => true,
+                (Kind::Options, Value::Bool(_)) => false,
+                (_, value) => value.scalar_text().is_some(),
+            };
+            if let Some(entry) = map.get("") {
+                report.error("invalid-name", entry.key, format!("`{trail}` has an empty key"));
+            }
             for (key, entry) in map.iter().filter(|(_, entry)| !scalar(&entry.node)) {
                 let trail = Trail::Key(&trail, key);
-                let message = format!("`{trail}` must be a single value, not {}", entry.node.value.kind());
+                let message = format!(
+                    "`{trail}` must be a single value of a fitting type, not {}",
+                    entry.node.value.kind()
+                );
                 report.error("wrong-type", entry.node.span, message);
             }
         }
@@ -54,7 +64,7 @@ pub(super) fn fits(kind: &Kind, value: &Value) -> bool {
         Kind::Any => true,
         Kind::Maybe(inner) => *value == Value::Null || fits(inner, value),
         Kind::Either(forms) => forms.iter().any(|form| fits(form, value)),
-        Kind::Text | Kind::Form(..) | Kind::Choice(_) | Kind::Duration | Kind::BytesText => {
+        Kind::Text | Kind::Form(..) | Kind::Choice(_) | Kind::Duration | Kind::Pause | Kind::BytesText => {
             matches!(value, Value::Text(_))
         }
         Kind::Flag | Kind::Switch | Kind::FlagOrText => matches!(value, Value::Bool(_) | Value::Text(_)),
@@ -63,6 +73,7 @@ pub(super) fn fits(kind: &Kind, value: &Value) -> bool {
             Value::Float(number) => number.fract() == 0.0,
             other => matches!(other, Value::Text(_)),
         },
+        Kind::Whole => matches!(value, Value::Int(0..)),
         Kind::Size => matches!(value, Value::Int(0..) | Value::Text(_)),
         Kind::Number | Kind::Bytes | Kind::Mode | Kind::Loose => {
             matches!(value, Value::Int(_) | Value::Float(_) | Value::Text(_))
@@ -106,13 +117,14 @@ pub(super) fn words(kind: &Kind) -> String {
         }
         Kind::Text => "text".to_owned(),
         Kind::Loose => "text or a number".to_owned(),
-        Kind::Duration => "a duration like `1m30s`".to_owned(),
+        Kind::Duration | Kind::Pause => "a duration like `1m30s`".to_owned(),
         Kind::BytesText => "a size like `512M`, as text".to_owned(),
         Kind::Flag | Kind::Switch => "a boolean".to_owned(),
         Kind::FlagOrText => "a boolean or text".to_owned(),
         Kind::Int(i64::MIN, _) => "an integer".to_owned(),
         Kind::Int(low, i64::MAX) | Kind::Count(low, i64::MAX) => format!("an integer not below {low}"),
         Kind::Int(low, high) | Kind::Count(low, high) => format!("an integer from {low} to {high}"),
+        Kind::Whole => "an integer, not in quotes".to_owned(),
         Kind::Number => "a number".to_owned(),
         Kind::Bytes | Kind::Size => "a size like `512M`".to_owned(),
         Kind::Mode => "file mode bits like `0440`".to_owned(),
@@ -171,7 +183,7 @@ fn list_items(report: &mut Report, kind: &Kind, items: &[Node], trail: Trail<'_>
         let trail = Trail::Index(&trail, index);
         let fitting = match (kind, &item.value) {
             (_, Value::Text(_)) => true,
-            (Kind::LooseSet, Value::Int(_) | Value::Float(_)) => true,
+            (Kind::LooseSet, Value::Int(_)) => true,
             _ => false,
         };
         if !fitting {

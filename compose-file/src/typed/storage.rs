@@ -69,9 +69,9 @@ fn kind(at: &mut Fields<'_, '_>) -> Option<MountKind> {
         "bind" => Some(bind(at)),
         "tmpfs" => {
             let mut detail = at.inside("tmpfs", "tmpfs mount");
-            let mode = detail.as_mut().and_then(|detail| detail.text("mode"));
+            let mode = detail.as_mut().and_then(|detail| detail.count("mode"));
             let size = detail.as_mut().and_then(|detail| detail.bytes("size"));
-            Some(MountKind::Tmpfs { size, mode: mode.and_then(|mode| u32::from_str_radix(&mode, 8).ok()) })
+            Some(MountKind::Tmpfs { size, mode: mode.and_then(|mode| u32::try_from(mode).ok()) })
         }
         _ => {
             at.unsupported_value("type", node, "use a mount of type `volume`, `bind` or `tmpfs`");
