@@ -5,6 +5,7 @@ mod body;
 mod client_io;
 mod exchange;
 mod forwarded;
+mod guard;
 mod head;
 mod pool;
 mod relay;
@@ -25,8 +26,8 @@ use tokio::net::TcpStream;
 
 use crate::shared::Shared;
 use answer::Answer;
-use client_io::Activity;
 pub(crate) use client_io::ClientIo;
+use client_io::{Activity, Busy};
 pub(crate) use pool::Pool;
 pub(crate) use upstream::Upstream;
 
@@ -53,7 +54,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, p
     let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
     let stop = shared.stop.clone();
     let client = Arc::new(Client { shared, port, address, trusted, activity });
-    let service = service_fn(move |request| handle(Arc::clone(&client), request));
+    let service = service_fn(move |request| {
+        // Now, and not when it is polled: what is read next is no head.
+        let busy = client.activity.begin();
+        handle(Arc::clone(&client), request, busy)
+    });
     let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -69,8 +74,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, p
     }
 }
 
-async fn handle(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
-    let busy = client.activity.begin();
+async fn handle(
+    client: Arc<Client>,
+    request: Request<Incoming>,
+    busy: Busy,
+) -> Result<Response<Answer>, Infallible> {
     let response = match head::refuse(&request) {
         Some(refusal) => refusal,
         None => exchange::exchange(&client, request).await,

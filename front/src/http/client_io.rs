@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::guard::Guard;
 use crate::Limits;
 
 /// How long a client that has closed its sending side is still given its answer. It may have gone altogether, which
@@ -24,12 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Activity {
     /// A request is being answered.
     busy: AtomicBool,
+    /// How many have begun.
+    begun: AtomicUsize,
     /// Its body has not been read to the end.
     body: AtomicBool,
 }
 
 impl Activity {
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
         Busy(Arc::clone(self))
     }
@@ -70,6 +74,9 @@ pub(crate) struct ClientIo {
     read: Bytes,
     activity: Arc<Activity>,
     phase: Phase,
+    /// How many requests had begun when the phase was looked at last.
+    begun: usize,
+    guard: Guard,
     clock: Pin<Box<Sleep>>,
     idle: Duration,
     head: Duration,
@@ -81,7 +88,17 @@ impl ClientIo {
         let now = Instant::now();
         let clock = Box::pin(sleep_until(now + head));
         // A new connection has been opened for a request: it is not idle, it is slow.
-        Self { stream, read, activity, phase: Phase::Head(now), clock, idle, head }
+        Self {
+            stream,
+            read,
+            activity,
+            phase: Phase::Head(now),
+            begun: 0,
+            guard: Guard::default(),
+            clock,
+            idle,
+            head,
+        }
     }
 
     /// The socket, and what was read from it and not yet taken.
@@ -90,11 +107,14 @@ impl ClientIo {
     }
 
     fn observe(&mut self) {
-        let busy = self.activity.busy.load(Ordering::Relaxed);
-        match self.phase {
-            Phase::Idle(_) | Phase::Head(_) if busy => self.phase = Phase::Busy,
-            Phase::Busy if !busy => self.phase = Phase::Idle(Instant::now()),
-            _ => {}
+        let begun = self.activity.begun.load(Ordering::Relaxed);
+        if begun != self.begun {
+            self.begun = begun;
+            self.guard.reset();
+            self.phase = Phase::Busy;
+        }
+        if self.phase == Phase::Busy && !self.activity.busy.load(Ordering::Relaxed) {
+            self.phase = Phase::Idle(Instant::now());
         }
     }
 
@@ -122,15 +142,20 @@ impl ClientIo {
         Poll::Pending
     }
 
-    fn took(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<()>> {
-        let whole = !self.activity.body.load(Ordering::Relaxed);
+    /// Looks at what was just read; hyper is made to refuse what it would put right in silence.
+    fn took(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<()>> {
         match self.phase {
-            Phase::Busy if count == 0 && whole => {
+            Phase::Busy if bytes.is_empty() && !self.activity.body.load(Ordering::Relaxed) => {
                 self.phase = Phase::Ended(Instant::now());
                 return self.poll_ended(cx);
             }
+            Phase::Busy | Phase::Ended(_) => return Poll::Ready(Ok(())),
             Phase::Idle(_) => self.phase = Phase::Head(Instant::now()),
-            _ => {}
+            Phase::Head(_) => {}
+        }
+        if let Err(wrong) = self.guard.check(bytes) {
+            tracing::debug!(?wrong, "refused");
+            bytes.fill(0);
         }
         Poll::Ready(Ok(()))
     }
@@ -150,19 +175,19 @@ impl AsyncRead for ClientIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.observe();
+        let before = buffer.filled().len();
         if !this.read.is_empty() {
             let count = this.read.len().min(buffer.remaining());
             buffer.put_slice(&this.read[..count]);
             this.read.advance(count);
-            return Poll::Ready(Ok(()));
+            return this.took(cx, &mut buffer.filled_mut()[before..]);
         }
-        this.observe();
         if let Phase::Ended(_) = this.phase {
             return this.poll_ended(cx);
         }
-        let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
-            Poll::Ready(Ok(())) => this.took(cx, buffer.filled().len() - before),
+            Poll::Ready(Ok(())) => this.took(cx, &mut buffer.filled_mut()[before..]),
             Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
             Poll::Pending => {
                 ready!(this.poll_clock(cx));

@@ -59,10 +59,12 @@ impl Relay {
 
     /// Gives the connection back when nothing is left on it; one whose request is not sent to the end is closed.
     fn finish(&mut self, cx: &mut Context<'_>) {
-        if let Some((mut upstream, claim)) = self.source.take()
-            && upstream.is_reusable(cx)
-        {
-            claim.park(upstream);
+        if let Some((mut upstream, claim)) = self.source.take() {
+            if upstream.is_reusable(cx) {
+                claim.park(upstream);
+            } else {
+                upstream.leave();
+            }
         }
     }
 

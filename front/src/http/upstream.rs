@@ -11,9 +11,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::body::RequestBody;
+
+/// How long a target may take to close a connection that it was asked to close.
+const PARTING: Duration = Duration::from_secs(1);
 
 type Connection = http1::Connection<TokioIo<TcpStream>, RequestBody>;
 
@@ -23,6 +26,8 @@ pub(crate) struct Upstream {
     sender: http1::SendRequest<RequestBody>,
     /// `None` when it has ended, or when a task of its own drives it.
     connection: Option<Connection>,
+    /// The socket of a connection that HTTP is done with.
+    ended: Option<TcpStream>,
     /// Set once for many requests: a timer for each would cost more than all else here.
     clock: Pin<Box<Sleep>>,
 }
@@ -44,7 +49,7 @@ impl Upstream {
         builder.max_buf_size(head_bytes.max(8192));
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
         let clock = Box::pin(sleep_until(Instant::now() + limit));
-        Ok(Self { sender, connection: Some(connection), clock })
+        Ok(Self { sender, connection: Some(connection), ended: None, clock })
     }
 
     /// Lets a task of its own drive it, which an upgrade needs.
@@ -61,9 +66,18 @@ impl Upstream {
     /// Reads and writes what can be read and written now.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
-            && Pin::new(connection).poll(cx).is_ready()
+            && connection.poll_without_shutdown(cx).is_ready()
+            && let Some(connection) = self.connection.take()
         {
-            self.connection = None;
+            self.ended = Some(connection.into_parts().io.into_inner());
+        }
+    }
+
+    /// Leaves a connection whose last exchange is complete to the target to close. Whoever closes first keeps the pair
+    /// of ports for a minute, and one who does that for each request runs out of them.
+    pub(super) fn leave(mut self) {
+        if let Some(stream) = self.ended.take() {
+            tokio::spawn(timeout(PARTING, closed(stream)));
         }
     }
 
@@ -102,5 +116,12 @@ impl Upstream {
             self.clock.as_mut().reset(deadline);
         }
         Poll::Pending
+    }
+}
+
+async fn closed(stream: TcpStream) {
+    // Anything but silence is the end: nothing was asked that could still be answered.
+    if stream.readable().await.is_ok() {
+        drop(stream);
     }
 }

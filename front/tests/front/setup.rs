@@ -16,6 +16,8 @@ use crate::replica::{PORT, Replica};
 
 pub struct Setup {
     pub address: SocketAddr,
+    /// Of all listeners.
+    pub addresses: Vec<SocketAddr>,
     pub admin: AdminClient,
     pub folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
@@ -47,13 +49,17 @@ impl Setup {
         let mut options = options(&folder, mode);
         change(&mut options);
         let socket = options.admin.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let front = Front::with_listeners(options, vec![listener]).await.unwrap();
-        let address = front.addresses()[0];
+        let mut listeners = Vec::new();
+        for _ in &options.listeners {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        }
+        let front = Front::with_listeners(options, listeners).await.unwrap();
+        let addresses = front.addresses();
+        let address = addresses[0];
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(front.serve(async { _ = stopped.await }));
         let admin = connect(&socket).await;
-        Self { address, admin, folder, stop: Some(stop), running: Some(running) }
+        Self { address, addresses, admin, folder, stop: Some(stop), running: Some(running) }
     }
 
     /// A front that forwards to these replicas.
