@@ -10,7 +10,7 @@ use deployer::engine::credentials::Credentials;
 use deployer::engine::images::Untagged;
 use deployer::engine::own_image::{Program, UploadProgress};
 use deployer::engine::pull::Policy;
-use deployer::engine::{Engine, Kind};
+use deployer::engine::{Endpoint, Engine, Kind};
 
 async fn engine() -> Engine {
     Engine::connect(None).await.expect("these tests need a Docker Engine")
@@ -85,7 +85,8 @@ async fn something_else_that_answers_is_no_engine() {
         let _ = stream.read(&mut [0; 1024]).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
     };
-    let (connected, ()) = tokio::join!(Engine::connect(Some(&address)), server);
+    let endpoint = Endpoint::parse(&address, None).unwrap();
+    let (connected, ()) = tokio::join!(Engine::connect_to(endpoint), server);
     let error = connected.unwrap_err();
     assert_eq!(error.kind, Kind::Refused);
     assert!(error.source.to_string().contains("is it a Docker Engine?"));

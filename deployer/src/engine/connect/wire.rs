@@ -85,11 +85,16 @@ impl Wire {
         let answer = tokio::time::timeout(CONNECT_LIMIT, self.send(request))
             .await
             .unwrap_or(Err(Bollard::RequestTimeoutError))
-            .context(action, object)?;
+            .context(action, object)
+            .map_err(|error| match error.hint() {
+                Some(_) => error,
+                None => error.with_hint(hint(object, io::ErrorKind::Other)),
+            })?;
         let api = answer.headers().get(API_VERSION).and_then(|value| value.to_str().ok());
         let Some(api) = api.and_then(version) else {
             let why = "what answers there does not say which Docker API it speaks; is it a Docker Engine?";
-            return Err(Error::because(Kind::Refused, action, object, why));
+            let error = Error::because(Kind::Refused, action, object, why);
+            return Err(error.with_hint(hint(object, io::ErrorKind::Other)));
         };
         let api =
             agree(&api).map_err(|why| Error::because(Kind::Refused, "use the engine at", object, why))?;
@@ -138,7 +143,7 @@ impl Wire {
         let opened = tokio::time::timeout(CONNECT_LIMIT, self.shared.target.open());
         opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|source| {
             let endpoint = self.shared.endpoint.to_string();
-            let hint = hint(&self.shared.endpoint, &source);
+            let hint = hint(&self.shared.endpoint, source.kind());
             io::Error::other(NoConnection { endpoint, hint, source })
         })
     }
@@ -197,9 +202,9 @@ fn agree(engine: &Version) -> Result<Version, String> {
     Ok(engine.clone().min(ours))
 }
 
-fn hint(endpoint: &Endpoint, error: &io::Error) -> String {
+fn hint(endpoint: &Endpoint, error: io::ErrorKind) -> String {
     let other = "or name another engine with --host or DOCKER_HOST";
-    match (endpoint, error.kind()) {
+    match (endpoint, error) {
         (Endpoint::Unix(path), io::ErrorKind::PermissionDenied) => format!(
             "this user may not use {}: add it to the group that owns the socket (usually `docker`), {other}",
             path.display()
@@ -207,12 +212,12 @@ fn hint(endpoint: &Endpoint, error: &io::Error) -> String {
         (Endpoint::Unix(_), _) => {
             format!("is Docker installed and running (`systemctl status docker`)? Start it, {other}")
         }
-        (Endpoint::Tcp { tls: None, .. }, _) => {
-            format!("is the engine listening there, and without TLS? Check it, {other}")
-        }
-        (Endpoint::Tcp { .. }, _) => {
-            format!("is the engine listening there, and are the certificates its own? Check it, {other}")
-        }
+        (Endpoint::Tcp { tls: None, .. }, _) => format!(
+            "is the engine listening there? If it wants TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, {other}"
+        ),
+        (Endpoint::Tcp { .. }, _) => format!(
+            "is the engine listening there, and do ca.pem, cert.pem and key.pem belong to it? Check, {other}"
+        ),
         (Endpoint::Ssh { .. }, _) => {
             format!("is the ssh connection still up, and Docker running there? Check, {other}")
         }
