@@ -11,25 +11,30 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::connect;
 use crate::limits::RECHECK;
 use crate::resolve::Name;
-use crate::route::{Claim, Table, Target};
+use crate::route::{Table, Target};
 use crate::shared::Shared;
 
-/// A connect failed: nothing more is sent to that port until it accepts a connection again.
-pub(crate) fn report(shared: &Arc<Shared>, claim: &Claim, port: usize, error: &io::Error) {
-    if connect::is_ours(error) {
-        tracing::warn!(error = %error, "no connection can be made from here");
-        return;
-    }
-    suspect(shared, claim.target(), port, error);
+/// Whether another try can help after a connect has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing more is sent to that port until it accepts a connection again: the next try is for another one, or waits.
+    Ejected,
+    /// This machine can make no connections, to nobody.
+    Exhausted,
 }
 
-/// As [`report`], for a target that is not claimed.
-pub(crate) fn suspect(shared: &Arc<Shared>, target: &Arc<Target>, port: usize, error: &io::Error) {
-    let Some(endpoint) = target.endpoint(port) else { return };
+/// A connect has failed.
+pub(crate) fn suspect(shared: &Arc<Shared>, target: &Arc<Target>, port: usize, error: &io::Error) -> Verdict {
+    let ours = connect::is_ours(error);
+    let Some(endpoint) = target.endpoint(port).filter(|_| !ours) else {
+        tracing::warn!(error = %error, "no connection can be made from here");
+        return Verdict::Exhausted;
+    };
     if endpoint.eject() {
         tracing::warn!(target = target.name(), port = endpoint.port(), error = %error, "ejected");
         watch(shared, Arc::clone(target), port);
     }
+    Verdict::Ejected
 }
 
 /// Looks at every port of targets about which nothing is known.

@@ -145,7 +145,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize) {
-    if stream.set_nodelay(true).is_err() {
+    if sockets::tune(&stream).is_err() {
         return;
     }
     match shared.options.listeners[port].mode {

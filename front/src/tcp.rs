@@ -10,9 +10,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::detect::{ENOUGH, Guess, Kind, kind};
+use crate::health::{Verdict, suspect};
 use crate::route::{Claim, Target};
 use crate::shared::Shared;
-use crate::{connect, health, http, pump};
+use crate::{connect, http, pump};
 
 /// What a connection turned out to be.
 enum Found {
@@ -65,10 +66,9 @@ async fn open(shared: &Arc<Shared>, port: usize) -> Option<(TcpStream, Claim)> {
         let (name, number) = (claim.target().resolver(), claim.endpoint().port());
         match connect::to_name(name, number, shared.options.limits.connect()).await {
             Ok(stream) => return Some((stream, claim)),
-            Err(e) => health::report(shared, &claim, port, &e),
-        }
-        if Instant::now() >= deadline {
-            return None;
+            Err(e) if suspect(shared, claim.target(), port, &e) == Verdict::Exhausted => return None,
+            Err(_) if Instant::now() >= deadline => return None,
+            Err(_) => {}
         }
     }
 }
@@ -144,8 +144,9 @@ async fn candidate(shared: &Arc<Shared>, port: usize) -> Option<(Arc<Target>, Tc
         let number = *shared.table.ports().get(port)?;
         match connect::to_name(target.resolver(), number, shared.options.limits.connect()).await {
             Ok(stream) => return Some((target, stream)),
-            Err(e) if connect::is_ours(&e) => return None,
-            Err(e) => health::suspect(shared, &target, port, &e),
+            Err(e) if suspect(shared, &target, port, &e) == Verdict::Exhausted => return None,
+            Err(_) if Instant::now() >= deadline => return None,
+            Err(_) => {}
         }
     }
 }

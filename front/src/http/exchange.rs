@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::body::{Gate, RequestBody};
 use super::relay::Relay;
 use super::upstream::{Failure, Upstream};
 use super::{Client, forwarded, head, upgrade};
+use crate::health::Verdict;
 use crate::limits::ATTEMPTS;
 use crate::route::{Claim, Target};
 use crate::{connect, health};
@@ -101,6 +102,10 @@ pub(super) struct Answered {
 impl Answered {
     pub(super) async fn relay(self) -> Response<Content> {
         let (mut head, body) = self.response.into_parts();
+        if head.headers.contains_key(TRANSFER_ENCODING) {
+            // It outweighs a length, which hyper would believe on the other side.
+            head.headers.remove(CONTENT_LENGTH);
+        }
         head::strip(&mut head.headers);
         head.extensions.clear();
         let relay = Relay::new(body, self.upstream, self.claim).await;
@@ -119,9 +124,8 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
         let claim = claimed.map_err(|_| unavailable())?;
         let (mut upstream, reused) = match connection(client, &claim, fresh).await {
             Ok(found) => found,
-            Err(answer) if Instant::now() >= deadline => return Err(answer),
-            // The target is ejected by now: the next claim is another one, or waits.
-            Err(_) => continue,
+            Err(Verdict::Ejected) if Instant::now() < deadline => continue,
+            Err(_) => return Err(unavailable()),
         };
         if outgoing.upgrades {
             upstream.detach();
@@ -154,21 +158,18 @@ fn bad_gateway() -> Response<Content> {
 }
 
 /// A connection to the claimed target, and whether it was used before.
-async fn connection(
-    client: &Client,
-    claim: &Claim,
-    fresh: bool,
-) -> Result<(Box<Upstream>, bool), Response<Content>> {
+async fn connection(client: &Client, claim: &Claim, fresh: bool) -> Result<(Box<Upstream>, bool), Verdict> {
     let endpoint = claim.endpoint();
     if !fresh && let Some(upstream) = endpoint.pool().take().await {
         return Ok((upstream, true));
     }
     let limits = &client.shared.options.limits;
     let connected = connect::to_name(claim.target().resolver(), endpoint.port(), limits.connect()).await;
-    let stream = connected.map_err(|e| {
-        health::report(&client.shared, claim, client.port, &e);
-        unavailable()
-    })?;
-    let upstream = Upstream::new(stream, limits.head_bytes, limits.response()).await;
-    upstream.map(|u| (Box::new(u), false)).map_err(|_| bad_gateway())
+    let upstream = match connected {
+        Ok(stream) => Upstream::new(stream, limits.head_bytes, limits.response()).await,
+        Err(e) => Err(e),
+    };
+    upstream
+        .map(|u| (Box::new(u), false))
+        .map_err(|e| health::suspect(&client.shared, claim.target(), client.port, &e))
 }

@@ -2,6 +2,7 @@
 //! between tasks and ends with the one who wanted it.
 //! Must never be used for two requests at a time.
 
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -44,10 +45,10 @@ pub(super) enum Failure {
 }
 
 impl Upstream {
-    pub(super) async fn new(stream: TcpStream, head_bytes: usize, limit: Duration) -> hyper::Result<Self> {
+    pub(super) async fn new(stream: TcpStream, head_bytes: usize, limit: Duration) -> io::Result<Self> {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(head_bytes.max(8192));
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let clock = Box::pin(sleep_until(Instant::now() + limit));
         Ok(Self { sender, connection: Some(connection), ended: None, clock })
     }
