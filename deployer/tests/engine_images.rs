@@ -92,6 +92,57 @@ async fn something_else_that_answers_is_no_engine() {
     assert!(error.source.to_string().contains("is it a Docker Engine?"));
 }
 
+/// Something that speaks like an engine that has no image and finds none: answers each connection once, and returns
+/// the requests.
+async fn engine_without_images(socket: &Path, connections: usize) -> Vec<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::UnixListener::bind(socket).unwrap();
+    let mut requests = Vec::new();
+    for _ in 0..connections {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let length = stream.read(&mut request).await.unwrap();
+        requests.push(String::from_utf8_lossy(&request[..length]).into_owned());
+        let answer = match requests.len() {
+            1 => "HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nContent-Length: 2\r\n\r\nOK",
+            _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 20\r\n\r\n{\"message\":\"not me\"}",
+        };
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+    requests
+}
+
+#[tokio::test]
+async fn a_pull_speaks_the_agreed_version_and_sends_the_login_as_the_engine_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, config) = (folder.path().join("engine.sock"), folder.path().join("config.json"));
+    // Chosen so that the usual base64 of the login has characters that the URL-safe one has not.
+    std::fs::write(
+        &config,
+        r#"{"auths": {"r.example": {"username": "u", "password": "\u00bf?~\u00ff>>>???"}}}"#,
+    )
+    .unwrap();
+    let credentials = Credentials::load(&config).unwrap();
+    let pull = async {
+        // The listener is bound as soon as the other side has been polled.
+        tokio::task::yield_now().await;
+        let engine = Engine::connect_to(Endpoint::Unix(socket.clone())).await.unwrap();
+        engine.ensure_image("r.example/app", Policy::Always, Some("linux/arm64"), &credentials, |_| {}).await
+    };
+    let (requests, pulled) = tokio::join!(engine_without_images(&socket, 2), pull);
+    let error = pulled.unwrap_err();
+    assert!(error.is_not_found() && error.source.to_string().ends_with("404: not me"), "{error:?}");
+    assert!(error.hint().unwrap().contains("the login at r.example is used"), "{error:?}");
+    assert!(requests[0].starts_with("GET /_ping HTTP/1.1"), "{requests:?}");
+    let first = requests[1].lines().next().unwrap();
+    assert!(first.starts_with("POST /v1.44/images/create?"), "{first}");
+    for part in ["fromImage=r.example%2Fapp", "tag=latest", "platform=linux%2Farm64"] {
+        assert!(first.contains(part), "{first}");
+    }
+    let login = requests[1].lines().find_map(|line| line.strip_prefix("x-registry-auth: ")).unwrap();
+    assert!(login.contains(['-', '_']) && !login.contains(['+', '/']), "{login}");
+}
+
 #[tokio::test]
 async fn an_image_that_is_nowhere_is_an_error_that_says_what_to_do() {
     let engine = engine().await;

@@ -193,25 +193,28 @@ fn host_of(server: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-/// Asks a credential helper: the server's name goes in, a login comes out. Its standard error is not looked at, for
-/// nobody knows what it says there.
+/// Asks a credential helper: the server's name goes in, a login comes out.
 async fn ask(program: &str, server: &str) -> Result<Option<Login>, Error> {
-    let fail = |why: String| Error::because(Kind::Invalid, ACTION, server, format!("{program} {why}"));
     // The name comes from a file; it must not lead out of the folders of programs.
-    if !program.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-        return Err(fail("is not the name of a program".to_owned()));
-    }
-    let asked = tokio::time::timeout(HELPER_LIMIT, run(program, server)).await;
-    let (succeeded, output) = asked
-        .map_err(|_| fail(format!("did not answer within {} seconds", HELPER_LIMIT.as_secs())))?
-        .map_err(|error| fail(format!("does not run: {error}")))?;
+    let told = match program.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        true => told_by(program, server).await,
+        false => Err("is not the name of a program".to_owned()),
+    };
+    told.map_err(|why| Error::because(Kind::Invalid, ACTION, server, format!("{program} {why}")))
+}
+
+/// The program's standard error is not looked at, for nobody knows what it says there.
+async fn told_by(program: &str, server: &str) -> Result<Option<Login>, String> {
+    let (succeeded, output) = tokio::time::timeout(HELPER_LIMIT, run(program, server))
+        .await
+        .map_err(|_| format!("did not answer within {} seconds", HELPER_LIMIT.as_secs()))?
+        .map_err(|error| format!("does not run: {error}"))?;
     if !succeeded {
         // The protocol's own words for "nobody has logged in there".
         let unknown = String::from_utf8_lossy(&output).contains("credentials not found");
-        return if unknown { Ok(None) } else { Err(fail("failed".to_owned())) };
+        return if unknown { Ok(None) } else { Err("failed".to_owned()) };
     }
-    let told: Told =
-        serde_json::from_slice(&output).map_err(|_| fail("did not answer with a login".to_owned()))?;
+    let told: Told = serde_json::from_slice(&output).map_err(|_| "did not answer with a login".to_owned())?;
     Ok(match told.username.as_str() {
         "<token>" => Some(Login::token(server, &told.secret)),
         username => Login::with_password(server, username, &told.secret),

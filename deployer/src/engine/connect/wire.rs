@@ -15,6 +15,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use semver::Version;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -156,6 +157,7 @@ impl Target {
             Self::Tcp { host, port, tls } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
+                SockRef::from(&stream).set_tcp_keepalive(&keepalive())?;
                 match tls {
                     None => Ok(Box::new(stream)),
                     Some(tls) => {
@@ -182,6 +184,14 @@ fn make_url_safe(headers: &mut HeaderMap) {
             *login = value;
         }
     }
+}
+
+/// A wait for a container may be silent for hours; a link that died must not look the same.
+fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(15))
+        .with_interval(Duration::from_secs(5))
+        .with_retries(3)
 }
 
 /// `1.41` as a version that can be compared.

@@ -83,3 +83,34 @@ async fn a_helper_that_is_not_there_is_named() {
     let error = all.for_image("b.example/x").await.unwrap_err();
     assert!(error.source.to_string().ends_with("is not the name of a program"), "{error:?}");
 }
+
+#[tokio::test]
+async fn helpers_are_asked_by_their_protocol() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let helper = folder.path().join("helper");
+    // One helper for all cases: the server's name, which it reads, says how it answers.
+    let script = r#"#!/bin/sh
+[ "$1" = get ] || exit 9
+read -r server
+case $server in
+  user.example) echo '{"ServerURL":"user.example","Username":"me","Secret":"x"}' ;;
+  token.example) echo '{"ServerURL":"token.example","Username":"<token>","Secret":"abc"}' ;;
+  none.example) echo 'credentials not found in native keychain'; exit 1 ;;
+  locked.example) echo 'hunter2 is locked'; exit 1 ;;
+  *) echo hunter2 ;;
+esac
+"#;
+    std::fs::write(&helper, script).unwrap();
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let told = |server: &'static str| {
+        let helper = helper.to_str().unwrap().to_owned();
+        async move { told_by(&helper, server).await }
+    };
+    assert_eq!(told("user.example").await.unwrap().unwrap().reveal(), ("me", "x"));
+    assert_eq!(told("token.example").await.unwrap().unwrap().reveal(), ("", "abc"));
+    assert_eq!(told("none.example").await, Ok(None));
+    assert_eq!(told("locked.example").await, Err("failed".to_owned()));
+    assert_eq!(told("other.example").await, Err("did not answer with a login".to_owned()));
+}
