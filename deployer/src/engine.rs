@@ -11,6 +11,7 @@ mod error;
 pub mod images;
 pub mod own_image;
 pub mod pull;
+pub mod registry;
 mod upload;
 
 mod networks;
