@@ -52,7 +52,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, p
     builder.max_buf_size(limits.head_bytes.max(8192));
     let Ok(address) = HeaderValue::try_from(peer.to_string()) else { return };
     let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
-    let stop = shared.stop.clone();
+    let (stop, abort) = (shared.stop.clone(), shared.abort.clone());
     let client = Arc::new(Client { shared, port, address, trusted, activity });
     let service = service_fn(move |request| {
         // Now, and not when it is polled: what is read next is no head.
@@ -66,7 +66,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, p
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            abort.run_until_cancelled(connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(e) = ended {

@@ -128,7 +128,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
-                    shared.spawn(async move {
+                    shared.tasks.spawn(async move {
                         connection.await;
                         drop(place);
                     });

@@ -36,11 +36,8 @@ impl Shared {
         Duration::from_millis(self.options.hold_ms)
     }
 
-    /// Runs until done, and is waited for at a stop.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let abort = self.abort.clone();
-        self.tasks.spawn(async move {
-            abort.run_until_cancelled(work).await;
-        });
+    /// Runs until done, or until a stop has waited long enough for it.
+    pub(crate) async fn unless_aborted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.abort.run_until_cancelled(work).await
     }
 }

@@ -29,7 +29,7 @@ enum Found {
 
 /// Finds out what a connection carries, and serves it.
 pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpAddr, port: usize) {
-    match find_out(&shared, &mut client, port).await {
+    match shared.unless_aborted(find_out(&shared, &mut client, port)).await.unwrap_or(Found::Over) {
         Found::Http(read) => http::serve(shared, client, read, peer, port).await,
         Found::Tcp(read) => forward(shared, client, read, port).await,
         Found::Greeted { target, claim, greeting } => {
@@ -41,9 +41,12 @@ pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpA
 
 /// Forwards a connection, of which `read` was read already.
 pub(crate) async fn forward(shared: Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
-    if let Some((target, claim)) = open(&shared, port).await {
-        relay(client, target, claim, read, Bytes::new()).await;
-    }
+    let forwarding = async {
+        if let Some((target, claim)) = open(&shared, port).await {
+            relay(client, target, claim, read, Bytes::new()).await;
+        }
+    };
+    shared.unless_aborted(forwarding).await.unwrap_or_default();
 }
 
 async fn relay(mut client: TcpStream, mut target: TcpStream, claim: Claim, read: Bytes, greeting: Bytes) {

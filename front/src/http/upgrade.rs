@@ -29,7 +29,8 @@ pub(super) async fn finish(
     }
     let theirs = hyper::upgrade::on(&mut answered.response);
     let claim = answered.claim;
-    client.shared.spawn(tunnel(ours, theirs, claim));
+    let shared = Arc::clone(&client.shared);
+    client.shared.tasks.spawn(async move { shared.unless_aborted(tunnel(ours, theirs, claim)).await });
     let (mut head, _) = answered.response.into_parts();
     let protocol = head.headers.get(UPGRADE).cloned();
     head::strip(&mut head.headers);

@@ -85,3 +85,26 @@ fn parse(bytes: &[u8]) -> Result<Route, String> {
     }
     Ok(saved.route)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(32))]
+
+        #[test]
+        fn no_file_is_too_odd(bytes: Vec<u8>) {
+            proptest::prop_assert!(parse(&bytes).is_err());
+        }
+
+        #[test]
+        fn what_is_saved_is_loaded(release: u64, color: String, target: String) {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let store = Store::open(folder.path()).expect("it exists");
+            let route = Route { release, color, targets: vec![target] };
+            store.save(&route).expect("it can be written");
+            proptest::prop_assert_eq!(store.load(), Some(route));
+        }
+    }
+}

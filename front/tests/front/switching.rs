@@ -156,3 +156,14 @@ async fn a_stop_lets_what_is_in_flight_finish() {
     stopping.await.unwrap();
     drop(idle);
 }
+
+#[tokio::test]
+async fn a_stop_waits_only_so_long() {
+    let blue = Replica::start("blue");
+    let setup = Setup::with(Mode::Http, |o| o.limits.stop_ms = 50).await;
+    setup.switch(1, "blue", &[&blue]).await;
+    let slow = tokio::spawn(reqwest::get(setup.url("/slow")));
+    eventually(|| async { blue.requests() == 1 }).await;
+    setup.stop().await;
+    assert!(slow.await.unwrap().is_err());
+}
