@@ -81,7 +81,8 @@ async fn handle(
 ) -> Result<Response<Answer>, Infallible> {
     let response = match head::refuse(&request) {
         Some(refusal) => refusal,
-        None => exchange::exchange(&client, request).await,
+        // In a box, so that an idle connection does not keep room for it.
+        None => Box::pin(exchange::exchange(&client, request)).await,
     };
     Ok(response.map(|content| Answer::new(content, busy)))
 }

@@ -125,7 +125,8 @@ impl Table {
         if let Some(claim) = self.claim(port, avoid) {
             return Ok(claim);
         }
-        self.when_live(deadline, || self.claim(port, None)).await
+        // In a box, because it is rare and every connection has room for what a request may need.
+        Box::pin(self.when_live(deadline, || self.claim(port, None))).await
     }
 
     /// A target to connect to before it is known whether anything will be exchanged; it is not counted.

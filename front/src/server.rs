@@ -150,7 +150,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize
     }
     match shared.options.listeners[port].mode {
         Mode::Http => http::serve(shared, stream, Bytes::new(), peer, port).await,
-        Mode::Tcp => tcp::forward(shared, stream, Bytes::new(), port).await,
+        Mode::Tcp => Box::pin(tcp::forward(shared, stream, Bytes::new(), port)).await,
         Mode::Auto => tcp::detect(shared, stream, peer, port).await,
     }
 }

@@ -29,9 +29,11 @@ enum Found {
 
 /// Finds out what a connection carries, and serves it.
 pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpAddr, port: usize) {
-    match shared.unless_aborted(find_out(&shared, &mut client, port)).await.unwrap_or(Found::Over) {
+    // In boxes, because most connections turn out to be HTTP, and live long after this.
+    let finding = Box::pin(find_out(&shared, &mut client, port));
+    match shared.unless_aborted(finding).await.unwrap_or(Found::Over) {
         Found::Http(read) => http::serve(shared, client, read, peer, port).await,
-        Found::Tcp(read) => forward(shared, client, read, port).await,
+        Found::Tcp(read) => Box::pin(forward(shared, client, read, port)).await,
         Found::Greeted { target, claim, greeting } => {
             relay(client, target, claim, Bytes::new(), greeting).await
         }

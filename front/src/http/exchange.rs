@@ -26,7 +26,7 @@ pub(super) async fn exchange(client: &Arc<Client>, mut request: Request<Incoming
     if let Some((protocol, upgraded)) = switch {
         outgoing.upgrade_to(protocol);
         return match forward(client, outgoing).await {
-            Ok(answered) => upgrade::finish(client, answered, upgraded).await,
+            Ok(answered) => Box::pin(upgrade::finish(client, answered, upgraded)).await,
             Err(answer) => answer,
         };
     }
@@ -163,13 +163,16 @@ async fn connection(client: &Client, claim: &Claim, fresh: bool) -> Result<(Box<
     if !fresh && let Some(upstream) = endpoint.pool().take().await {
         return Ok((upstream, true));
     }
+    // In a box, because it is rare and every connection has room for what a request may need.
+    Box::pin(open(client, claim)).await.map(|upstream| (upstream, false))
+}
+
+async fn open(client: &Client, claim: &Claim) -> Result<Box<Upstream>, Verdict> {
     let limits = &client.shared.options.limits;
-    let connected = connect::to_name(claim.target().resolver(), endpoint.port(), limits.connect()).await;
-    let upstream = match connected {
+    let (name, port) = (claim.target().resolver(), claim.endpoint().port());
+    let upstream = match connect::to_name(name, port, limits.connect()).await {
         Ok(stream) => Upstream::new(stream, limits.head_bytes, limits.response()).await,
         Err(e) => Err(e),
     };
-    upstream
-        .map(|u| (Box::new(u), false))
-        .map_err(|e| health::suspect(&client.shared, claim.target(), client.port, &e))
+    upstream.map(Box::new).map_err(|e| health::suspect(&client.shared, claim.target(), client.port, &e))
 }
