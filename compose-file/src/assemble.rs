@@ -23,6 +23,9 @@ const LARGEST_FILE: u64 = 4 << 20;
 /// What reading a file costs, so that files which include each other cannot multiply without end.
 const PRICE_OF_A_FILE: usize = 200;
 
+/// What a service costs on top of what is written: every one has a hundred fields in the end.
+const PRICE_OF_A_SERVICE: usize = 30;
+
 /// What the files of one model share.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
@@ -77,6 +80,8 @@ fn layer(report: &mut Report, mut document: Node, path: &Path, scope: &Scope) ->
         let message = format!("a Compose file must be a mapping, not {}", document.value.kind());
         return report.stop(Problem::error("wrong-type", document.span, message));
     }
+    let services = document.get("services").and_then(Node::as_map).map_or(0, Map::len);
+    report.charge(document.span, services * PRICE_OF_A_SERVICE)?;
     let before = report.errors();
     interpolate(report, &mut document, &scope.environment)?;
     if report.errors() == before {

@@ -16,6 +16,12 @@ mod words;
 
 /// Brings a project, or a part of one, into its long form. Doing it twice changes nothing.
 pub(crate) fn canonical(report: &mut Report, project: &mut Node) -> Result<(), Stop> {
+    let before = project.weight();
+    long_forms(report, project)?;
+    report.charge(project.span, project.weight().saturating_sub(before))
+}
+
+fn long_forms(report: &mut Report, project: &mut Node) -> Result<(), Stop> {
     for (_, service) in project.children_mut("services") {
         self::service(report, service)?;
     }
@@ -87,7 +93,7 @@ fn sections(report: &mut Report, service: &mut Node) {
         }
         replace(build, "extra_hosts", |node| host_list(hosts(node)));
         on(build, "secrets", |list| each(list, |item| wrap(item, "source")));
-        on(build, "ssh", |ssh| ssh_keys(ssh));
+        on(build, "ssh", ssh_keys);
     });
     on(service, "deploy", |deploy| on(deploy, "labels", pairs));
     for key in ["post_start", "pre_stop"] {

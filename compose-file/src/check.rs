@@ -76,7 +76,7 @@ impl Place<'_> {
         for (name, entry) in dependencies.into_iter().flatten() {
             let required = entry.node.get("required").and_then(Node::as_bool).unwrap_or(true);
             let known = self.model.get("services").is_some_and(|services| services.get(name).is_some());
-            if known || !required {
+            if known || !required || report.is_full() {
                 continue;
             }
             let message = format!("the service `{}` depends on `{name}`, which is not defined", self.name);
@@ -140,7 +140,8 @@ impl Place<'_> {
 
     /// Reports a reference to a top-level resource that is not there.
     fn defined(&self, report: &mut Report, section: &str, word: &str, name: &str, span: Span) {
-        if self.model.get(section).is_some_and(|section| section.get(name).is_some()) {
+        let known = self.model.get(section).is_some_and(|section| section.get(name).is_some());
+        if known || report.is_full() {
             return;
         }
         let message = format!("the service `{}` uses the {word} `{name}`, which is not defined", self.name);

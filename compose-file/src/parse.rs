@@ -134,6 +134,7 @@ impl<'a> Builder<'a> {
             let message = format!("nested more than {DEEPEST} levels deep");
             return self.report.stop(Problem::error("too-deep", span, message));
         }
+        self.report.charge(span, 1)?;
         self.depth += 1;
         let node = read(self, span)?;
         self.depth -= 1;

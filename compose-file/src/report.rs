@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::source::{Sources, Span};
 
 /// The most values that a project may consist of, copies by aliases, `extends` and ranges included.
-const LARGEST_PROJECT: usize = 500_000;
+const LARGEST_PROJECT: usize = 400_000;
 /// More findings help nobody.
 const MOST_FINDINGS: usize = 100;
 
@@ -96,6 +96,11 @@ impl Report {
     /// Stops when there were errors.
     pub fn checkpoint(&self) -> Result<(), Stop> {
         if self.errors > 0 { Err(Stop) } else { Ok(()) }
+    }
+
+    /// Whether further findings would be dropped: then they need not be worded with care.
+    pub fn is_full(&self) -> bool {
+        self.problems.len() >= MOST_FINDINGS
     }
 
     pub fn errors(&self) -> usize {

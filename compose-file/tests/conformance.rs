@@ -3,6 +3,8 @@
 //! The cases are test data that is not part of the project: they are read from beside the work tree, or from where
 //! `COMPOSE_CASES` says. It must never copy one of them.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +16,10 @@ const FLOOR: usize = 285;
 
 #[test]
 fn accepted_cases_mean_the_same_and_rejected_ones_are_rejected() {
-    let folder = std::env::var_os("COMPOSE_CASES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/compose-cases"), PathBuf::from);
+    let folder = std::env::var_os("COMPOSE_CASES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/compose-cases"),
+        PathBuf::from,
+    );
     let cases = cases(&folder);
     if cases.is_empty() {
         eprintln!("NO CONFORMANCE TEST: there are no cases in {}", folder.display());
@@ -104,9 +108,7 @@ fn spelling(key: &str, value: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| spelling(key, item)).collect()),
         Value::Number(number) if TEXT.contains(&key) => Value::String(number.to_string()),
-        Value::String(text) if TEXT.contains(&key) => {
-            Value::String(text.trim().trim_matches('"').to_owned())
-        }
+        Value::String(text) if TEXT.contains(&key) => Value::String(text.trim().trim_matches('"').to_owned()),
         other => other.clone(),
     }
 }

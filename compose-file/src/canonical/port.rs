@@ -10,6 +10,7 @@ use crate::report::{Problem, Report, Stop};
 
 /// Every item of `ports` becomes one mapping a port.
 pub(super) fn ports(report: &mut Report, service: &mut Node) -> Result<(), Stop> {
+    exposed(report, service)?;
     let Some(Value::List(items)) = service.get_mut("ports").map(|ports| &mut ports.value) else {
         return Ok(());
     };
@@ -21,7 +22,7 @@ pub(super) fn ports(report: &mut Report, service: &mut Node) -> Result<(), Stop>
         };
         match Short::parse(&text) {
             Ok(short) => {
-                report.charge(item.span, short.targets.clone().count() * 6)?;
+                report.charge(item.span, short.targets.clone().count())?;
                 ports.extend(short.nodes(&item));
             }
             Err(reason) => {
@@ -32,6 +33,15 @@ pub(super) fn ports(report: &mut Report, service: &mut Node) -> Result<(), Stop>
         }
     }
     *items = ports;
+    Ok(())
+}
+
+/// Exposed ranges are expanded later; what that costs is taken from the budget here.
+fn exposed(report: &mut Report, service: &Node) -> Result<(), Stop> {
+    for item in service.get("expose").and_then(Node::as_list).unwrap_or_default() {
+        let ports = item.as_text().and_then(|text| range(text.split('/').next()?).ok());
+        report.charge(item.span, ports.map_or(0, |ports| ports.count() / 8))?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It must never recurse into the merge itself.
 
-use crate::node::{Map, Mark, Node, Value};
+use crate::node::{Entry, Map, Mark, Node, Value};
 use crate::report::Report;
 
 /// Where in a file the merge is: the same key has different rules in different places.
@@ -163,16 +163,17 @@ pub(crate) fn dependencies(node: Node) -> Node {
         let started = Node::text("service_started", span);
         Node::map([("condition", started), ("required", Node::new(Value::Bool(true), span))], span)
     };
-    let entries = items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), condition(item.span))));
-    Node::map(entries, node.span)
+    let entries =
+        items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), Entry::of(condition(item.span)))));
+    Node::new(Value::Map(entries.collect()), node.span)
 }
 
 /// Names as a mapping.
 pub(crate) fn names(node: Node) -> Node {
     let Value::List(items) = node.value else { return node };
-    let entries =
-        items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), Node::new(Value::Null, item.span))));
-    Node::map(entries, node.span)
+    let nothing = |item: &Node| Entry::of(Node::new(Value::Null, item.span));
+    let entries = items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), nothing(item))));
+    Node::new(Value::Map(entries.collect()), node.span)
 }
 
 /// Pools with the same subnet are merged, others added.

@@ -2,6 +2,9 @@
 //!
 //! It must never suggest something that is not close.
 
+/// Of more candidates the rest is not looked at.
+const MOST_CANDIDATES: usize = 1000;
+
 /// The candidate that differs in the fewest letters, when those are few.
 pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > 40 {
@@ -11,6 +14,7 @@ pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let simple = |text: &str| text.to_lowercase().replace(['-', '_', '.'], "");
     let best = candidates
         .into_iter()
+        .take(MOST_CANDIDATES)
         .map(|candidate| (distance(&simple(word), &simple(candidate)), candidate))
         .min_by_key(|(distance, _)| *distance)?;
     (best.0 <= limit).then_some(best.1)

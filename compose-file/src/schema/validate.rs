@@ -140,6 +140,7 @@ fn keys(report: &mut Report, object: &Object, span: Span, map: &Map, trail: Trai
         match object.kind(key) {
             Some(kind) => validate(report, kind, &entry.node, Trail::Key(&trail, key)),
             None if object.extensible && key.starts_with("x-") => {}
+            None if report.is_full() => {}
             None => report.add(unknown(object, key, entry.key, trail)),
         }
     }
@@ -181,11 +182,7 @@ fn list_items(report: &mut Report, kind: &Kind, items: &[Node], trail: Trail<'_>
     let mut seen = HashSet::new();
     for (index, item) in items.iter().enumerate() {
         let trail = Trail::Index(&trail, index);
-        let fitting = match (kind, &item.value) {
-            (_, Value::Text(_)) => true,
-            (Kind::LooseSet, Value::Int(_)) => true,
-            _ => false,
-        };
+        let fitting = matches!((kind, &item.value), (_, Value::Text(_)) | (Kind::LooseSet, Value::Int(_)));
         if !fitting {
             let as_text = Node::new(item.value.clone(), item.span);
             report.add(wrong(&Kind::Text, &as_text, trail));

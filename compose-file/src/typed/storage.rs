@@ -48,7 +48,9 @@ pub(super) fn mount(mut at: Fields<'_, '_>) -> Option<Mount> {
     };
     let Some(target) = at.text("target").filter(|target| target.starts_with('/')) else {
         let message = "a mount needs a `target` that is an absolute path in the container".to_owned();
-        at.error("volume", span, message, None);
+        let drive = at.whole().text_at("target").is_some_and(|target| target.get(1..2) == Some(":"));
+        let help = "a single letter before `:` is read as a Windows drive; give the volume a longer name";
+        at.error("volume", span, message, drive.then_some(help));
         return None;
     };
     Some(Mount { target, read_only: at.flag("read_only"), consistency: at.text("consistency"), kind })
