@@ -52,7 +52,11 @@ pub(crate) fn assemble(report: &mut Report, files: &[PathBuf], scope: &Scope) ->
             let layer = layer(report, document, path, scope)?;
             let mut merged = match model {
                 None => plain(layer),
-                Some(base) => merge(report, base, layer, Place::Project),
+                Some(base) => {
+                    // The whole model is looked at again for every layer.
+                    report.charge(layer.span, base.weight() / 8)?;
+                    merge(report, base, layer, Place::Project)
+                }
             };
             unique(&mut merged);
             schema::validate(report, &Kind::Object(&PROJECT), &merged, Trail::Root);

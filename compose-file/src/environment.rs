@@ -34,6 +34,8 @@ pub(crate) fn read(
 ) -> Result<BTreeMap<String, String>, Stop> {
     let file = open(report, path, wanted)?;
     let text = report.sources.files().get(file as usize).map(|one| one.text.clone()).unwrap_or_default();
+    // Parsing costs each time, also for a file that has been read before.
+    report.charge(wanted, text.len() / 16)?;
     match dotenv::parse(&text, first, last) {
         Ok(values) => {
             let weight = values.values().map(|value| 1 + value.len() / 64).sum();

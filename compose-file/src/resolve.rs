@@ -24,26 +24,8 @@ pub(crate) fn paths(
             }
         }
     };
-    let context = |node: &mut Node| {
-        if node.as_text().is_some_and(|context| !is_remote(context) && !context.starts_with("service:")) {
-            absolute(node);
-        }
-    };
     for (_, service) in model.children_mut("services") {
-        if let Some(build) = service.get_mut("build") {
-            build.set_default("context", Value::Text(".".to_owned()));
-            build.get_mut("context").into_iter().for_each(context);
-            build.children_mut("additional_contexts").for_each(|(_, node)| context(node));
-        }
-        listed(service.get_mut("env_file"), "path", absolute);
-        service.get_mut("label_file").and_then(Node::as_list_mut).into_iter().flatten().for_each(absolute);
-        if let Some(extends) = service.get_mut("extends") {
-            extends.get_mut("file").into_iter().for_each(absolute);
-        }
-        listed(service.get_mut("develop").and_then(|develop| develop.get_mut("watch")), "path", absolute);
-        for mount in service.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
-            bind(report, mount, absolute);
-        }
+        self::service(report, service, &absolute);
     }
     for section in ["secrets", "configs"] {
         for (_, node) in model.children_mut(section) {
@@ -57,6 +39,29 @@ pub(crate) fn paths(
         {
             options.get_mut("device").into_iter().for_each(absolute);
         }
+    }
+}
+
+/// The paths of a service; contexts of builds need not be paths.
+fn service(report: &mut Report, service: &mut Node, absolute: &impl Fn(&mut Node)) {
+    let context = |node: &mut Node| {
+        if node.as_text().is_some_and(|context| !is_remote(context) && !context.starts_with("service:")) {
+            absolute(node);
+        }
+    };
+    if let Some(build) = service.get_mut("build") {
+        build.set_default("context", Value::Text(".".to_owned()));
+        build.get_mut("context").into_iter().for_each(context);
+        build.children_mut("additional_contexts").for_each(|(_, node)| context(node));
+    }
+    listed(service.get_mut("env_file"), "path", absolute);
+    service.get_mut("label_file").and_then(Node::as_list_mut).into_iter().flatten().for_each(absolute);
+    if let Some(extends) = service.get_mut("extends") {
+        extends.get_mut("file").into_iter().for_each(absolute);
+    }
+    listed(service.get_mut("develop").and_then(|develop| develop.get_mut("watch")), "path", absolute);
+    for mount in service.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
+        bind(report, mount, absolute);
     }
 }
 
