@@ -22,7 +22,7 @@ pub struct Mount {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum MountKind {
-    /// A volume: `source` is a key of [`Project::volumes`], absent for an anonymous one.
+    /// A volume: `source` is a key of [`crate::Project::volumes`], absent for an anonymous one.
     Volume {
         /// Key of the volume.
         source: Option<String>,
