@@ -9,6 +9,7 @@ mod create;
 pub mod credentials;
 mod error;
 pub mod images;
+pub mod logs;
 pub mod own_image;
 pub mod pull;
 pub mod registry;

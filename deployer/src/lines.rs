@@ -7,19 +7,25 @@ const LONGEST: usize = 64 * 1024;
 
 /// Puts the pieces of a stream together to lines.
 #[derive(Debug, Default)]
-pub struct Lines(Vec<u8>);
+pub struct Lines {
+    line: Vec<u8>,
+    /// The last byte was a carriage return; a line feed after it ends the same line.
+    returned: bool,
+}
 
 impl Lines {
     /// The lines that end in this piece. A carriage return ends a line too: progress bars use it.
     pub fn feed(&mut self, piece: &Bytes) -> Vec<String> {
         let mut lines = Vec::new();
         for &byte in piece {
+            let ends_something = !self.line.is_empty();
             match byte {
-                b'\n' => lines.extend(self.take(true)),
+                b'\n' => lines.extend(self.take(!self.returned)),
                 b'\r' => lines.extend(self.take(false)),
-                _ => self.0.push(byte),
+                _ => self.line.push(byte),
             }
-            if self.0.len() >= LONGEST {
+            self.returned = byte == b'\r' && ends_something;
+            if self.line.len() >= LONGEST {
                 lines.extend(self.take(false));
             }
         }
@@ -32,7 +38,7 @@ impl Lines {
     }
 
     fn take(&mut self, even_empty: bool) -> Option<String> {
-        let line = std::mem::take(&mut self.0);
+        let line = std::mem::take(&mut self.line);
         (even_empty || !line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
     }
 }
@@ -43,7 +49,7 @@ mod tests {
 
     #[test]
     fn lines_survive_being_cut_anywhere() {
-        let text = "one\n\nthr\u{e9}\u{e9}\rfour";
+        let text = "one\r\n\r\nthr\u{e9}\u{e9}\rfour";
         for cut in 0..text.len() {
             let (left, right) = text.as_bytes().split_at(cut);
             let mut lines = Lines::default();

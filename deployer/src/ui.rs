@@ -123,15 +123,17 @@ impl Ui {
         self.print(&text);
     }
 
-    /// A result as one line of JSON on standard output, for results that come one by one.
-    pub fn data_line(&self, value: &impl Serialize) {
-        let text = serde_json::to_string(value).expect("results are plain data");
-        self.print(&text);
+    /// A result on standard output. A reader that went away is no error.
+    pub fn print(&self, text: &str) {
+        let _reader_left = self.stream(text);
     }
 
-    /// A result on standard output.
-    pub fn print(&self, text: &str) {
-        self.stage().write(&mut io::stdout(), text);
+    /// A part of a result that does not end by itself.
+    ///
+    /// # Errors
+    /// When nobody reads it any more.
+    pub fn stream(&self, text: &str) -> io::Result<()> {
+        self.stage().write(&mut io::stdout(), text)
     }
 
     /// A message on standard error, unless quiet.
@@ -140,7 +142,7 @@ impl Ui {
             return;
         }
         let text = if self.is_json() { json::message(text) } else { text.to_owned() };
-        self.stage().write(&mut io::stderr(), &text);
+        let _nobody_watches = self.stage().write(&mut io::stderr(), &text);
     }
 
     /// A table on standard output.
@@ -179,7 +181,8 @@ impl Ui {
         if self.is_json() {
             self.data(&report::data(error));
         } else {
-            self.stage().write(&mut io::stderr(), &report::text(error, self.paint_messages));
+            let _nobody_watches =
+                self.stage().write(&mut io::stderr(), &report::text(error, self.paint_messages));
         }
         code_of(error)
     }
@@ -219,16 +222,14 @@ impl Stage {
 
     fn write_lines(&self, lines: &[String]) {
         if !lines.is_empty() {
-            self.write(&mut io::stderr(), &lines.join("\n"));
+            let _nobody_watches = self.write(&mut io::stderr(), &lines.join("\n"));
         }
     }
 
-    /// Writes a text and ends its last line. A reader that went away is no error.
-    fn write(&self, to: &mut dyn Write, text: &str) {
+    /// Writes a text and ends its last line.
+    fn write(&self, to: &mut dyn Write, text: &str) -> io::Result<()> {
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        self.aside(|| {
-            let _reader_left = to.write_all(format!("{text}{end}").as_bytes()).and_then(|()| to.flush());
-        });
+        self.aside(|| to.write_all(format!("{text}{end}").as_bytes()).and_then(|()| to.flush()))
     }
 
     /// Does something with the screen while no bar is on it.
