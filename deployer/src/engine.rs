@@ -8,6 +8,7 @@ mod containers;
 mod create;
 pub mod credentials;
 mod error;
+pub mod exec;
 pub mod images;
 pub mod logs;
 pub mod own_image;

@@ -1,0 +1,169 @@
+//! `exec`: a command in a container of the live color. The command's input, output and exit code become those of
+//! this program; nothing else may be written between them.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::terminal::{Raw, keys, size};
+use super::Session;
+use crate::cli::Exec;
+use crate::engine::Engine;
+use crate::engine::exec::{Running, Said};
+use crate::error::{Code, Failure};
+use crate::labels::Role;
+use crate::snapshot::{Container, State};
+use crate::stack::{ContainerName, StackName};
+use crate::suggest::refuse_unknown;
+
+mod terminal;
+
+/// What a shell answers for a command that Ctrl-C ended.
+const INTERRUPTED: i64 = 130;
+
+/// Runs the command; ends the program with its exit code.
+///
+/// # Errors
+/// When the service does not run, or the command cannot be started.
+pub async fn run(session: &Session, args: &Exec) -> anyhow::Result<Code> {
+    let loaded = session.load(BTreeMap::new())?;
+    let project = loaded.project()?;
+    refuse_unknown(&args.service, &project.services.keys().map(String::as_str).collect::<Vec<_>>())?;
+    let stack = StackName::new(loaded.name());
+    let engine = session.engine().await?;
+    let container =
+        live_container(&engine.containers(Some(&stack)).await?, &stack, &args.service, args.index)?;
+    let with_terminal = !args.no_tty && io::stdin().is_terminal() && io::stdout().is_terminal();
+    let running = engine.exec(&container, &args.command, args.user.as_deref(), with_terminal).await?;
+    let id = running.id.clone();
+    let raw = if with_terminal { Some(Raw::enter()?) } else { None };
+    let finished = tokio::select! {
+        result = connect(&engine, running, with_terminal) => result.map(|()| true),
+        () = session.interrupt.cancelled() => Ok(false),
+    };
+    drop(raw);
+    let code = if finished? { engine.exit_code(&id).await? } else { INTERRUPTED };
+    if code == 0 {
+        return Ok(Code::Done);
+    }
+    // Whatever it was, it is the command's own word, and none of this program's codes.
+    std::process::exit(i32::try_from(code).unwrap_or(i32::from(u8::MAX)));
+}
+
+/// The container of a service's live color with this number: the standby is stopped, so the newest that runs.
+fn live_container(
+    containers: &[Container],
+    stack: &StackName,
+    service: &str,
+    index: u32,
+) -> Result<ContainerName, Failure> {
+    let of_service = |container: &&Container| {
+        container.is_of(stack)
+            && container.role() == Some(Role::Service)
+            && container.state == State::Running
+            && container.service().is_some_and(|name| name.as_str() == service)
+    };
+    let running: Vec<&Container> = containers.iter().filter(of_service).collect();
+    let Some(live) = running.iter().filter_map(|container| container.release()).max() else {
+        let failure = Failure::new(Code::Configuration, format!("no container of {service} runs"));
+        return Err(failure.hint("`deployer status` shows what runs"));
+    };
+    let live: Vec<&Container> =
+        running.into_iter().filter(|container| container.release() == Some(live)).collect();
+    let found = live.iter().find(|container| container.replica() == Some(index));
+    found.map(|container| container.name.clone()).ok_or_else(|| {
+        let failure = Failure::new(Code::Usage, format!("{service} has no replica {index}"));
+        failure.hint(format!("{} of them run, and the first is number 1", live.len()))
+    })
+}
+
+/// Passes keys and bytes on in both directions until the command ends.
+async fn connect(engine: &Engine, running: Running, with_terminal: bool) -> anyhow::Result<()> {
+    let Running { id, mut output, mut input } = running;
+    let mut resized = signal(SignalKind::window_change())?;
+    let mut keys = keys();
+    let mut open = true;
+    if with_terminal {
+        resize(engine, &id).await;
+    }
+    loop {
+        tokio::select! {
+            said = output.next() => match said {
+                Some(said) => if write(&said?).is_err() { return Ok(()) },
+                None => return Ok(()),
+            },
+            pressed = keys.recv(), if open => {
+                let sent = match &pressed {
+                    Some(bytes) => input.write_all(bytes).await.and(input.flush().await),
+                    None => input.shutdown().await,
+                };
+                // A command that no longer reads may still have something to say.
+                open = pressed.is_some() && sent.is_ok();
+            }
+            _ = resized.recv(), if with_terminal => resize(engine, &id).await,
+        }
+    }
+}
+
+/// A terminal of the wrong size is a nuisance and no failure.
+async fn resize(engine: &Engine, id: &str) {
+    if let Some(size) = size() {
+        let _ended_already = engine.resize(id, size).await;
+    }
+}
+
+fn write(said: &Said) -> io::Result<()> {
+    match said {
+        Said::Normal(bytes) => put(&mut io::stdout().lock(), bytes),
+        Said::Errors(bytes) => put(&mut io::stderr().lock(), bytes),
+    }
+}
+
+fn put(to: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes)?;
+    to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels;
+    use crate::stack::ImageId;
+
+    fn container(release: u64, replica: u32, state: State) -> Container {
+        let labels = [
+            (labels::STACK, "demo".to_owned()),
+            (labels::SERVICE, "web".to_owned()),
+            (labels::ROLE, "service".to_owned()),
+            (labels::RELEASE, release.to_string()),
+            (labels::REPLICA, replica.to_string()),
+        ];
+        Container {
+            name: ContainerName::new(format!("demo-web-{release}-{replica}")),
+            id: String::new(),
+            image: ImageId::new(""),
+            state,
+            status: String::new(),
+            labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
+            networks: Default::default(),
+            ports: Vec::new(),
+            created: 0,
+        }
+    }
+
+    #[test]
+    fn the_newest_that_runs_is_live() {
+        let containers = [
+            container(1, 1, State::Running),
+            container(2, 1, State::Running),
+            container(3, 1, State::Exited),
+        ];
+        let live = |service, index| live_container(&containers, &StackName::new("demo"), service, index);
+        assert_eq!(live("web", 1).unwrap().as_str(), "demo-web-2-1");
+        assert_eq!(live("web", 2).unwrap_err().to_string(), "web has no replica 2");
+        assert_eq!(live("db", 1).unwrap_err().to_string(), "no container of db runs");
+    }
+}
