@@ -64,7 +64,7 @@ impl Finding {
 /// # Errors
 /// None so far: what fails is a finding.
 pub async fn run(session: &Session) -> anyhow::Result<Code> {
-    let mut checks = variables::check();
+    let mut checks = variables::check(&session.global);
     let workspace = match Workspace::open(session, None) {
         Ok(workspace) => {
             let files =

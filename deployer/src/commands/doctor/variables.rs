@@ -1,25 +1,33 @@
 //! `.env` beside `.env.example`: every variable of the example is set. It must never show a value.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::ErrorKind;
 
 use super::Finding;
+use crate::cli::Global;
 
 const CHECK: &str = "variables";
 
-/// Compares the two files of the current folder; a project without an example has nothing to compare.
-pub(super) fn check() -> Vec<Finding> {
-    let Ok(example) = std::fs::read_to_string(".env.example") else { return Vec::new() };
-    if !Path::new(".env").exists() {
-        let remedy = "run `deployer init`, which writes it with fresh credentials";
-        return vec![Finding::failed(CHECK, "there is no .env", remedy)];
-    }
-    let text = match std::fs::read_to_string(".env") {
-        Ok(text) => text,
-        Err(error) => {
-            return vec![Finding::failed(CHECK, format!(".env: {error}"), "make it readable for you")];
+/// Compares the files of the project's folder; a project without an example has nothing to compare.
+pub(super) fn check(global: &Global) -> Vec<Finding> {
+    let folder = global.project_directory.clone().unwrap_or_default();
+    let Ok(example) = std::fs::read_to_string(folder.join(".env.example")) else { return Vec::new() };
+    let usual = vec![folder.join(".env")];
+    let files = if global.env_files.is_empty() { &usual } else { &global.env_files };
+    let mut text = String::new();
+    for file in files {
+        match std::fs::read_to_string(file) {
+            Ok(more) => text.extend([more.as_str(), "\n"]),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let remedy = "run `deployer init`, which writes it with fresh credentials";
+                return vec![Finding::failed(CHECK, format!("there is no {}", file.display()), remedy)];
+            }
+            Err(error) => {
+                let what = format!("{}: {error}", file.display());
+                return vec![Finding::failed(CHECK, what, "make it readable for you")];
+            }
         }
-    };
+    }
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     vec![compare(&example, &text, &set)]
 }
