@@ -1,13 +1,18 @@
 //! What is known of a container that is not fit to serve: everything that a person would look up next.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Error, Inspected};
 use crate::snapshot::State;
 use crate::stack::ContainerName;
 
 /// This many of the last lines of a log are shown.
 const LINES: usize = 50;
+/// A container that was started again is looked at this often, in the hope to see how it ends.
+const SETTLE_ATTEMPTS: u32 = 20;
+/// Between two looks.
+const SETTLE_PACE: Duration = Duration::from_millis(50);
 
 /// What a container left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,12 +31,26 @@ pub struct Evidence {
     pub log: Vec<String>,
 }
 
+/// A container at close range; one that the engine keeps starting, in the moment after its last end. While it runs again
+/// the engine does not tell how it ended.
+pub(super) async fn settled(engine: &Engine, name: &ContainerName, before: i64) -> Result<Inspected, Error> {
+    let mut found = engine.inspect(name).await?;
+    for _ in 0..SETTLE_ATTEMPTS {
+        if found.state != State::Running || found.restarts <= before {
+            break;
+        }
+        tokio::time::sleep(SETTLE_PACE).await;
+        found = engine.inspect(name).await?;
+    }
+    Ok(found)
+}
+
 impl Evidence {
     /// Collects it, as far as the engine still answers.
     pub async fn collect(engine: &Engine, name: &ContainerName, last_probe: Option<String>) -> Self {
-        let (inspected, log) = tokio::join!(engine.inspect(name), engine.last_lines(name, LINES));
+        let (inspected, log) = tokio::join!(settled(engine, name, 0), engine.last_lines(name, LINES));
         let Ok(found) = inspected else { return Self { output: last_probe, log, ..Self::default() } };
-        let ended = matches!(found.state, State::Exited | State::Restarting) || found.restarts > 0;
+        let ended = matches!(found.state, State::Exited | State::Restarting);
         let probe = (found.probe.len() > 1).then(|| found.probe[1..].join(" "));
         let engines_output = found.health.map(|health| health.output).filter(|output| !output.is_empty());
         Self {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::apply::millis;
+use super::evidence::settled;
 use super::{Evidence, Site, StepError};
 use crate::engine::Inspected;
 use crate::snapshot::State;
@@ -98,12 +99,15 @@ impl Gate<'_> {
 
     /// What the engine says of it.
     async fn look(&self) -> Result<Verdict, StepError> {
-        let found: Inspected = match self.site.engine.inspect(self.name).await {
+        let found: Inspected = match settled(&self.site.engine, self.name, self.restarts).await {
             Err(error) if error.is_not_found() => return Ok(Verdict::Unfit("it is gone".into())),
             other => other?,
         };
         let ended = matches!(found.state, State::Exited | State::Restarting | State::Created);
         Ok(match found.health.as_ref().map(|health| health.status) {
+            _ if found.state == State::Running && found.restarts > self.restarts => {
+                Verdict::Unfit("it ended and was started again".into())
+            }
             _ if ended || found.restarts > self.restarts => {
                 let oom = if found.oom_killed { " for want of memory" } else { "" };
                 Verdict::Unfit(format!("it exited with code {}{oom}", found.exit_code))

@@ -1,6 +1,6 @@
 //! Changes to services become waves of steps. Deploy and rollback differ in the changes, not in this.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use compose_file::model::Restart;
 
@@ -9,9 +9,12 @@ use super::retire::retire;
 use super::{Instance, Op, Plan, PlanError, Step, Targets, Verb, Wave};
 use crate::labels::Role;
 use crate::snapshot::{Container, Observed, State};
-use crate::stack::{
-    ContainerName, Kind, NetworkName, Release, Service, ServiceName, Serving, Stack, VolumeName,
-};
+use crate::stack::{ContainerName, Kind, Release, Service, ServiceName, Serving, Stack};
+
+mod ground;
+mod restart;
+
+pub use restart::restart_policy;
 
 /// How the containers that a service shall have come about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,62 +174,6 @@ impl Builder<'_> {
             Wave::new("set names aside", self.set_aside()),
             Wave::new("create", self.create()),
         ]
-    }
-
-    fn tag_images(&self) -> Vec<Step> {
-        let built = self.stack.services.values().filter(|service| service.image.built);
-        let images: BTreeSet<_> =
-            built.map(|service| (&service.image.reference, &service.image.id)).collect();
-        images
-            .into_iter()
-            .filter(|_| self.release.source.is_none())
-            .map(|(reference, id)| {
-                let undo = Op::UntagImage(reference.clone());
-                Step::new(
-                    Op::TagImage(id.clone(), reference.clone()),
-                    Some(undo),
-                    "keeps the image for a rollback",
-                )
-            })
-            .collect()
-    }
-
-    fn networks(&self) -> Vec<Step> {
-        let missing = self
-            .stack
-            .networks
-            .values()
-            .filter(|network| !network.external)
-            .map(|n| NetworkName::new(&n.name));
-        missing
-            .filter(|name| !self.observed.networks.contains_key(name))
-            .map(|name| {
-                Step::new(Op::CreateNetwork(name.clone()), Some(Op::RemoveNetwork(name)), "new network")
-            })
-            .collect()
-    }
-
-    fn volumes(&self) -> Vec<Step> {
-        let absent = |name: &VolumeName| !self.observed.volumes.contains_key(name);
-        let create = |name: VolumeName, role: Role| {
-            Step::new(Op::CreateVolume(name.clone(), role), Some(Op::RemoveVolume(name)), "new volume")
-        };
-        let named =
-            self.stack.volumes.values().filter(|volume| !volume.external).map(|v| VolumeName::new(&v.name));
-        let mut steps: Vec<Step> = named.filter(absent).map(|name| create(name, Role::Service)).collect();
-        let fronted = self.changes.iter().filter(|change| change.service.front.is_some());
-        let routes = fronted.map(|change| self.stack.name.front_volume(change.name));
-        steps.extend(routes.filter(absent).map(|name| create(name, Role::Front)));
-        let sets: BTreeSet<VolumeName> = self
-            .changes
-            .iter()
-            .filter_map(|change| change.service.files.as_ref().map(|files| files.volume.clone()))
-            .filter(absent)
-            .collect();
-        steps.extend(sets.into_iter().map(|name| {
-            Step::new(Op::FillVolume(name.clone()), Some(Op::RemoveVolume(name)), "new secrets or configs")
-        }));
-        steps
     }
 
     /// Frees the names that a file fixes: `container_name`, and a front's.
@@ -438,21 +385,4 @@ impl Builder<'_> {
 fn rename(change: &Change<'_>, from: ContainerName, to: ContainerName) -> Step {
     let undo = Op::Rename { from: to.clone(), to: from.clone() };
     change.step(Op::Rename { from, to }, Some(undo))
-}
-
-/// When the engine starts a container of this service by itself. A deployed service comes back with the host.
-pub fn restart_policy(service: &Service) -> Restart {
-    if service.kind == Kind::Job {
-        return Restart::No;
-    }
-    let definition = &service.definition;
-    definition.restart.unwrap_or_else(|| {
-        let policy = definition.deploy.restart_policy.as_ref();
-        match policy.and_then(|policy| policy.condition.as_deref()) {
-            Some("none") => Restart::No,
-            Some("on-failure") => Restart::OnFailure(policy.and_then(|policy| policy.max_attempts)),
-            Some("any") => Restart::Always,
-            _ => Restart::UnlessStopped,
-        }
-    })
 }

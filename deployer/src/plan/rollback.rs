@@ -27,6 +27,7 @@ pub fn target<'a>(
         }
         None => history.before_live().ok_or(PlanError::NothingBefore(live.content()))?,
     };
+    let found = history.kept_as(found);
     if found.stack.is_some() { Ok(found) } else { Err(PlanError::NotKept(found.number)) }
 }
 

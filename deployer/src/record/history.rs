@@ -81,8 +81,15 @@ impl History {
     #[must_use]
     pub fn before_live(&self) -> Option<&Release> {
         let content = self.live()?.content();
-        let earlier = self.releases.iter().rev().find(|release| release.number < content)?;
-        self.get(earlier.content()).or(Some(earlier))
+        self.releases.iter().rev().find(|release| release.number < content)
+    }
+
+    /// The last record of the same content that has its definition: a rollback is kept longer than its source, and
+    /// names the containers that ran last. The release itself when none has.
+    #[must_use]
+    pub fn kept_as<'a>(&'a self, release: &'a Release) -> &'a Release {
+        let same = |other: &&Release| other.content() == release.content() && other.stack.is_some();
+        self.releases.iter().rev().find(same).unwrap_or(release)
     }
 
     /// The history with one more release; old definitions are dropped.
@@ -129,7 +136,8 @@ mod tests {
         assert_eq!(back(&[(1, None), (2, None), (3, None)]), Some(2));
         assert_eq!(back(&[(1, None), (2, None), (3, None), (4, Some(2))]), Some(1));
         assert_eq!(back(&[(1, None), (2, None), (3, Some(1))]), None);
-        assert_eq!(back(&[(1, None), (2, None), (3, Some(1)), (4, None)]), Some(1));
+        assert_eq!(back(&[(1, None), (2, None), (3, Some(1)), (4, None)]), Some(3));
+        assert_eq!(back(&[(1, None), (2, None), (3, Some(1)), (4, None), (5, Some(1))]), None);
     }
 
     #[test]

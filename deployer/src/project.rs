@@ -1,0 +1,210 @@
+//! The loaded files with everything that a stack is made of, except its images.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::Context as _;
+use compose_file::model::{FileOrigin, FileSource, MountKind, Project};
+use compose_file::{Diagnostics, Loaded, Severity};
+
+use crate::commands::Session;
+use crate::error::{Code, Failure};
+use crate::host;
+use crate::stack::{
+    self, FileContents, ImageFacts, Key, RELEASE_TOKEN, REVISION_TOKEN, Refusal, ReleaseNumber, Resolved,
+    ServiceName, Settings, StackName,
+};
+
+/// A single bind-mounted file that is larger than this is not read for the hash; its path and size count instead.
+const BIND_LIMIT: u64 = 1 << 20;
+
+/// What the user's files say.
+pub struct Workspace {
+    /// The files.
+    pub loaded: Loaded,
+    /// Their meaning.
+    pub project: Project,
+    /// `x-deployer`.
+    pub settings: Settings,
+    /// The git revision.
+    pub revision: Option<String>,
+    /// The tag of the release.
+    pub tag: String,
+    /// Contents of secrets and configs.
+    pub files: FileContents,
+}
+
+impl Workspace {
+    /// Loads everything. Without a tag, the git revision is the tag.
+    ///
+    /// # Errors
+    /// Diagnostics for the files, or a secret that cannot be read.
+    pub fn open(session: &Session, tag: Option<&str>) -> anyhow::Result<Self> {
+        let here = std::env::current_dir().context("the working directory is gone")?;
+        let revision = host::revision(&here).map(|revision| revision.to_string());
+        let tag = tag.map(str::to_owned).or_else(|| revision.clone()).unwrap_or_else(|| "latest".into());
+        let overrides = [
+            ("DEPLOYER_TAG", tag.as_str()),
+            ("DEPLOYER_RELEASE", RELEASE_TOKEN),
+            ("DEPLOYER_REVISION", REVISION_TOKEN),
+        ];
+        let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let loaded = session.load(overrides)?;
+        let project = loaded.project()?;
+        let settings = settings(&loaded, &project)?;
+        let files = read_files(&loaded, &project)?;
+        Ok(Self { loaded, project, settings, revision, tag, files })
+    }
+
+    /// The stack's name.
+    #[must_use]
+    pub fn name(&self) -> StackName {
+        StackName::new(&self.project.name)
+    }
+
+    /// The services that have to be built, of those that are wanted.
+    #[must_use]
+    pub fn builds(&self, wanted: &Wanted) -> Vec<ServiceName> {
+        let services = self
+            .project
+            .services
+            .iter()
+            .filter(|(name, service)| service.build.is_some() && wanted.has(name));
+        services.map(|(name, _)| ServiceName::new(name)).collect()
+    }
+
+    /// What a service is built from, with the release's number and the revision where the file asks for them.
+    #[must_use]
+    pub fn bound(&self, release: ReleaseNumber) -> Project {
+        let text = serde_json::to_string(&self.project).expect("a project is plain data");
+        let bound = stack::bind_text(&text, release, self.revision.as_deref());
+        serde_json::from_str(&bound).expect("numbers and revisions need no escaping in JSON")
+    }
+
+    /// The stack, once its images are known.
+    ///
+    /// # Errors
+    /// Everything that a deploy cannot do, each at its place.
+    pub fn resolve(
+        &self,
+        images: &BTreeMap<ServiceName, ImageFacts>,
+        key: &Key,
+    ) -> Result<Resolved, Diagnostics> {
+        let (project, settings, files) = (&self.project, &self.settings, &self.files);
+        stack::resolve(&stack::Context { project, settings, images, files, key }).map_err(|refusals| {
+            let diagnostic = |refusal: Refusal| {
+                self.loaded.diagnostic_at(
+                    &refusal.place,
+                    Severity::Error,
+                    &refusal.message,
+                    Some(&refusal.help),
+                )
+            };
+            Diagnostics(refusals.into_iter().map(diagnostic).collect())
+        })
+    }
+}
+
+/// The services that a command is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every one.
+    All,
+    /// These, and what they depend on.
+    Some(BTreeSet<String>),
+}
+
+impl Wanted {
+    /// From the command line.
+    ///
+    /// # Errors
+    /// When a service does not exist.
+    pub fn parse(project: &Project, names: &[String]) -> Result<Self, Failure> {
+        if names.is_empty() {
+            return Ok(Self::All);
+        }
+        let mut wanted = BTreeSet::new();
+        let mut open: Vec<&str> = names.iter().map(String::as_str).collect();
+        while let Some(name) = open.pop() {
+            let service = project.services.get(name).ok_or_else(|| {
+                let known: Vec<&str> = project.services.keys().map(String::as_str).collect();
+                Failure::new(Code::Usage, format!("there is no service {name}"))
+                    .hint(format!("the services are: {}", known.join(", ")))
+            })?;
+            if wanted.insert(name.to_owned()) {
+                open.extend(service.depends_on.keys().map(String::as_str));
+            }
+        }
+        Ok(Self::Some(wanted))
+    }
+
+    /// This service is one of them.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(names) => names.contains(name),
+        }
+    }
+}
+
+fn settings(loaded: &Loaded, project: &Project) -> Result<Settings, Diagnostics> {
+    let Some(value) = project.extensions.get("x-deployer") else { return Ok(Settings::default()) };
+    serde_json::from_value(value.clone()).map_err(|error| {
+        let help = "docs/x-deployer.md lists its keys";
+        Diagnostics(vec![loaded.diagnostic_at("x-deployer", Severity::Error, &error.to_string(), Some(help))])
+    })
+}
+
+fn read_files(loaded: &Loaded, project: &Project) -> Result<FileContents, Diagnostics> {
+    let mut problems = Vec::new();
+    let mut read = |section: &str, files: &BTreeMap<String, FileSource>| {
+        let mut contents = BTreeMap::new();
+        for (key, file) in files {
+            match content(loaded, &file.origin) {
+                Ok(Some(bytes)) => drop(contents.insert(key.clone(), bytes)),
+                Ok(None) => {}
+                Err((message, help)) => {
+                    let place = format!("{section}.{key}");
+                    problems.push(loaded.diagnostic_at(&place, Severity::Error, &message, Some(help)));
+                }
+            }
+        }
+        contents
+    };
+    let secrets = read("secrets", &project.secrets);
+    let configs = read("configs", &project.configs);
+    if problems.is_empty() {
+        Ok(FileContents { secrets, configs, binds: binds(project) })
+    } else {
+        Err(Diagnostics(problems))
+    }
+}
+
+fn content(loaded: &Loaded, origin: &FileOrigin) -> Result<Option<Vec<u8>>, (String, &'static str)> {
+    match origin {
+        FileOrigin::External => Ok(None),
+        FileOrigin::Content(text) => Ok(Some(text.clone().into_bytes())),
+        FileOrigin::Environment(name) => match loaded.environment().get(name) {
+            Some(value) => Ok(Some(value.clone().into_bytes())),
+            None => Err((format!("variable {name} is not set"), "set it in .env or in the environment")),
+        },
+        FileOrigin::File(path) => std::fs::read(path).map(Some).map_err(|error| {
+            (format!("{} cannot be read: {error}", path.display()), "make the file, or correct its path")
+        }),
+    }
+}
+
+/// Files that are mounted read-only are part of what a service runs on, so their content counts.
+fn binds(project: &Project) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mounts =
+        project.services.values().flat_map(|service| &service.volumes).filter(|mount| mount.read_only);
+    let sources = mounts.filter_map(|mount| match &mount.kind {
+        MountKind::Bind { source, .. } => Some(Path::new(source)),
+        _ => None,
+    });
+    sources
+        .filter(|path| path.metadata().is_ok_and(|found| found.is_file() && found.len() <= BIND_LIMIT))
+        .filter_map(|path| Some((path.to_owned(), std::fs::read(path).ok()?)))
+        .collect()
+}
