@@ -114,6 +114,20 @@ pub enum Verb {
     },
 }
 
+impl Verb {
+    /// What it began is taken back when it is interrupted.
+    #[must_use]
+    pub fn takes_back(&self) -> bool {
+        matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Down(_) | Self::Build(_))
+    }
+
+    /// It serves many connections at once, for as long as its container lives.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        matches!(self, Self::Front { part: FrontPart::Serve { .. } })
+    }
+}
+
 /// The halves of a front.
 #[derive(Debug, Subcommand)]
 pub enum FrontPart {

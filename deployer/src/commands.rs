@@ -166,9 +166,12 @@ pub async fn run_with(cli: Cli, faults: Faults) -> Code {
     let listener: JoinHandle<()> = ui.listen(receiver);
     let interrupt = CancellationToken::new();
     let session = Session { global: cli.global, ui, events, interrupt, faults };
-    let listening = session.listen_for_interrupts();
+    // A reader has nothing to take back: the signal ends it.
+    let listening = cli.verb.takes_back().then(|| session.listen_for_interrupts());
     let result = dispatch(&session, cli.verb).await;
-    listening.abort();
+    if let Some(listening) = listening {
+        listening.abort();
+    }
     let Session { ui, events, .. } = session;
     drop(events);
     // The last events come before the verdict.

@@ -115,6 +115,12 @@ pub fn hint_of(error: &anyhow::Error) -> Option<String> {
         if let Some(failure) = cause.downcast_ref::<BuildFailure>() {
             return failure.hint();
         }
+        if let Some(host) = cause.downcast_ref::<HostError>() {
+            return Some(host.hint());
+        }
+        if let Some(build) = cause.downcast_ref::<BuildFailure>() {
+            return build.hint();
+        }
         cause.downcast_ref::<engine::Error>().and_then(|error| error.hint().map(ToOwned::to_owned))
     })
 }

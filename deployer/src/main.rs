@@ -4,14 +4,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use deployer::cli::Cli;
+use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // One provider for every TLS connection; a second install would be a bug and changes nothing.
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => ExitCode::from(runtime.block_on(deployer::commands::run(cli)) as u8),
-        Err(_) => ExitCode::from(1),
-    }
+    // One thread is enough to wait for an engine; a front has requests to forward on every processor.
+    let mut builder =
+        if cli.verb.serves() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let Ok(runtime) = builder.enable_all().build() else { return ExitCode::from(1) };
+    let code = runtime.block_on(deployer::commands::run(cli));
+    // A read of standard input cannot be cancelled, and nobody waits for it any more.
+    runtime.shutdown_background();
+    ExitCode::from(code as u8)
 }

@@ -192,6 +192,21 @@ impl Release {
     }
 }
 
+impl Service {
+    /// TCP ports that the file declares, published ones and others. Those of the image are not among them: images
+    /// often expose ports on which nobody listens.
+    #[must_use]
+    pub fn declared_ports(&self) -> Vec<u16> {
+        let published = self.definition.ports.iter().map(|port| (port.target, port.protocol));
+        let exposed = self.definition.expose.iter().map(|port| (port.port, port.protocol));
+        let tcp = published.chain(exposed).filter(|(_, protocol)| *protocol == model::Protocol::Tcp);
+        let mut ports: Vec<u16> = tcp.map(|(port, _)| port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+}
+
 impl Stack {
     /// The services that a service waits for, jobs included.
     pub fn dependencies<'a>(

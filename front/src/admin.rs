@@ -43,10 +43,13 @@ pub struct Request {
 pub enum Command {
     /// Which protocol and program is this?
     Hello,
-    /// Does every target accept a connection on every port? Tried until it does or the time is over.
+    /// Does every target accept a connection on each of these ports? Tried until it does or the time is over.
     Check {
         /// DNS names.
         targets: Vec<String>,
+        /// Ports; none: every one that the front listens on.
+        #[serde(default)]
+        ports: Vec<u16>,
         /// Milliseconds.
         timeout_ms: u64,
     },

@@ -9,7 +9,7 @@ use super::fronts::front_error;
 use super::{Evidence, Site, StepError, gate};
 use crate::event::Events;
 use crate::plan::{Op, Targets};
-use crate::stack::{ContainerName, ServiceName};
+use crate::stack::{ContainerName, Service, ServiceName};
 
 /// A front reaches containers that are already fit to serve within this.
 const CHECK: Duration = Duration::from_secs(10);
@@ -65,8 +65,14 @@ impl Site {
         Err(StepError::Job { service: instance.service.clone(), code, evidence })
     }
 
+    /// Only ports that the file declares: those of the image alone were up to the gate.
     async fn check(&self, service: &ServiceName, targets: &Targets) -> Result<(), StepError> {
-        let command = Command::Check { targets: names(targets), timeout_ms: millis(CHECK) };
+        let definition = self.stack(service)?.services.get(service);
+        let ports = definition.map(Service::declared_ports).unwrap_or_default();
+        if ports.is_empty() {
+            return Ok(());
+        }
+        let command = Command::Check { targets: names(targets), ports, timeout_ms: millis(CHECK) };
         self.fronts.ask(service, command, CHECK).await.map(drop)
     }
 

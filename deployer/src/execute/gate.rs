@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use compose_file::model::Protocol;
 use front::admin::Command;
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -79,16 +78,11 @@ struct Gate<'a> {
 impl Gate<'_> {
     /// TCP ports that the file declares, or else those of the image.
     fn declared_ports(&self) -> Vec<u16> {
-        let definition = &self.service.definition;
-        let published =
-            definition.ports.iter().filter(|port| port.protocol == Protocol::Tcp).map(|port| port.target);
-        let exposed =
-            definition.expose.iter().filter(|port| port.protocol == Protocol::Tcp).map(|port| port.port);
-        let mut ports: Vec<u16> = published.chain(exposed).collect();
-        if ports.is_empty() {
-            ports.clone_from(&self.service.image.exposed);
+        if self.service.definition.network_mode.is_some() {
+            return Vec::new();
         }
-        if definition.network_mode.is_some() { Vec::new() } else { ports }
+        let declared = self.service.declared_ports();
+        if declared.is_empty() { self.service.image.exposed.clone() } else { declared }
     }
 
     async fn unfit(&self, reason: String, last_probe: Option<String>) -> StepError {

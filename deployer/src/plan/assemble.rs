@@ -112,7 +112,7 @@ impl Change<'_> {
     }
 
     /// The containers that serve now, as a route.
-    pub fn from_targets(&self) -> Option<Targets> {
+    pub fn targets_before(&self) -> Option<Targets> {
         let (serving, containers) = self.from.as_ref().filter(|(_, containers)| !containers.is_empty())?;
         let containers = containers.iter().map(|container| container.name.clone()).collect();
         Some(Targets { release: serving.made_in, color: serving.color, containers })
@@ -339,7 +339,7 @@ impl Builder<'_> {
         });
         let wait = replaced.iter().map(|change| change.step(Op::AwaitFront(change.name.clone()), None));
         let switch = serving().map(|change| {
-            let undo = change.from_targets().map(|targets| Op::Switch(change.name.clone(), targets));
+            let undo = change.targets_before().map(|targets| Op::Switch(change.name.clone(), targets));
             change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), undo)
         });
         let first = replaced

@@ -8,7 +8,7 @@ pub fn notes(stack: &Stack, changes: &[Change<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     for change in changes.iter().filter(|change| change.how != How::Keep) {
         let name = change.name;
-        let replaces = change.from_targets().is_some();
+        let replaces = change.targets_before().is_some();
         match &change.service.kind {
             Kind::InPlace(reason) if replaces => notes.push(format!(
                 "{name} is replaced in place ({reason}): it is interrupted from its stop until its new container is ready"
@@ -20,12 +20,12 @@ pub fn notes(stack: &Stack, changes: &[Change<'_>]) -> Vec<String> {
             _ => {}
         }
         let definition = &change.service.definition;
-        if let Some(config) = &definition.deploy.update_config {
-            if config.parallelism.is_some() || config.delay.is_some() || config.max_failure_ratio.is_some() {
-                notes.push(format!(
-                    "{name}: parallelism, delay and ratios have no meaning here, because all replicas switch at once"
-                ));
-            }
+        if let Some(config) = &definition.deploy.update_config
+            && (config.parallelism.is_some() || config.delay.is_some() || config.max_failure_ratio.is_some())
+        {
+            notes.push(format!(
+                "{name}: parallelism, delay and ratios have no meaning here, because all replicas switch at once"
+            ));
         }
         let declared = !definition.ports.is_empty() || !definition.expose.is_empty();
         if change.service.front.is_some() && !declared {

@@ -44,7 +44,7 @@ impl Retiring<'_> {
 
     fn drain(&self) -> Vec<Step> {
         self.moved()
-            .filter(|change| change.service.front.is_some() && change.from_targets().is_some())
+            .filter(|change| change.service.front.is_some() && change.targets_before().is_some())
             .map(|change| {
                 Step::new(Op::Drain(change.name.clone()), None, "requests that the old color still answers")
             })

@@ -326,14 +326,13 @@ fn refuse(key: &str, definition: &model::Service) -> Vec<Refusal> {
     let mut add = |field: &str, message: String, help: &str| {
         refusals.push(Refusal { place: format!("services.{key}.{field}"), message, help: help.into() });
     };
-    if let Some(mode) = definition.network_mode.as_deref() {
-        if !["host", "none", "bridge"].contains(&mode) {
-            add(
-                "network_mode",
-                format!("`{mode}` ties two containers together, which a new color would break"),
-                "join both services to the same network",
-            );
-        }
+    let mode = definition.network_mode.as_deref();
+    if let Some(mode) = mode.filter(|mode| !["host", "none", "bridge"].contains(mode)) {
+        add(
+            "network_mode",
+            format!("`{mode}` ties two containers together, which a new color would break"),
+            "join both services to the same network",
+        );
     }
     if definition.container_name.is_some() && definition.deploy.replicas.is_some_and(|count| count > 1) {
         add(

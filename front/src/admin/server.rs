@@ -119,9 +119,10 @@ fn parse(line: &[u8]) -> Result<Request, Response> {
 async fn carry_out(shared: &Arc<Shared>, command: Command) -> Reply {
     match command {
         Command::Hello => Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() },
-        Command::Check { targets, timeout_ms } => {
+        Command::Check { targets, ports, timeout_ms } => {
             let limit = Duration::from_millis(timeout_ms);
-            reachable(health::check(&targets, shared.table.ports(), limit).await)
+            let ports = if ports.is_empty() { shared.table.ports() } else { &ports };
+            reachable(health::check(&targets, ports, limit).await)
         }
         Command::Probe { address, timeout_ms } => {
             reachable(health::probe(&address, Duration::from_millis(timeout_ms)).await)

@@ -19,7 +19,8 @@ async fn hello_check_and_probe() {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let hello = setup.admin.call(Command::Hello).await.unwrap();
     assert_eq!(hello, Reply::Hello { protocol: PROTOCOL, version });
-    let check = |targets, timeout_ms| setup.admin.call(Command::Check { targets, timeout_ms });
+    let check =
+        |targets, timeout_ms| setup.admin.call(Command::Check { targets, ports: Vec::new(), timeout_ms });
     assert_eq!(check(vec![blue.name()], 5000).await.unwrap(), Reply::Reachable);
     let Reply::Failed { reason } = check(vec![blue.name(), "127.0.0.1".to_owned()], 30).await.unwrap() else {
         panic!("nothing listens there")
@@ -35,7 +36,8 @@ async fn hello_check_and_probe() {
 async fn a_check_waits_for_a_target_that_comes_late() {
     let setup = Setup::new(Mode::Http).await;
     let address = crate::replica::address();
-    let check = Command::Check { targets: vec![address.ip().to_string()], timeout_ms: 5000 };
+    let check =
+        Command::Check { targets: vec![address.ip().to_string()], ports: Vec::new(), timeout_ms: 5000 };
     let (reply, _replica) = tokio::join!(setup.admin.call(check), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         Replica::start_at(address, "late")
@@ -188,7 +190,7 @@ proptest::proptest! {
     #[test]
     fn what_is_said_is_understood(id: u64, release: u64, color: String, targets in proptest::collection::vec(".{0,20}", 0..4), timeout_ms: u64) {
         let route = Route { release, color, targets: targets.clone() };
-        for command in [Command::Switch { route }, Command::Check { targets: targets.clone(), timeout_ms }] {
+        for command in [Command::Switch { route }, Command::Check { targets: targets.clone(), ports: Vec::new(), timeout_ms }] {
             let request = Request { id, command };
             let line = serde_json::to_string(&request).unwrap();
             proptest::prop_assert!(!line.contains('\n'));
