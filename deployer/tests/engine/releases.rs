@@ -1,0 +1,122 @@
+//! History, rollbacks, and the end of a stack.
+
+use serde_json::Value;
+
+use crate::checks::{Snapshot, same, snapshot};
+use crate::docker;
+use crate::http;
+use crate::load::{Load, Mix};
+use crate::scenario::Scenario;
+
+fn history(scenario: &Scenario) -> Vec<(u64, String, Option<u64>)> {
+    let listed = scenario.expect(0, &["history", "--output", "json"]);
+    let listed: Value = serde_json::from_str(&listed.data).unwrap();
+    let releases = listed.as_array().unwrap().iter();
+    let spelled = releases.map(|release| {
+        let number = |key: &str| release[key].as_u64();
+        (number("release").unwrap(), release["tag"].as_str().unwrap().to_owned(), number("source"))
+    });
+    spelled.collect()
+}
+
+#[test]
+fn every_release_is_in_the_history_and_can_be_returned_to() {
+    let scenario = Scenario::new("the history lists every release, and each can be returned to", "web");
+    for version in ["v1", "v2", "v3"] {
+        scenario.deploy(version);
+    }
+    let tag = |text: &str| text.to_owned();
+    let three = [(3, tag("v3"), None), (2, tag("v2"), None), (1, tag("v1"), None)];
+    assert_eq!(history(&scenario), three);
+    let load = Load::start(scenario.port(), Mix::Light);
+    scenario.expect(0, &["rollback", "--to", "1"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+    assert_eq!(history(&scenario)[0], (4, tag("v1"), Some(1)));
+    scenario.expect(0, &["rollback", "--to", "3"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v3"));
+    for version in ["v2", "v1"] {
+        scenario.expect(0, &["rollback"]);
+        assert_eq!(http::version(scenario.port()).as_deref(), Some(version));
+    }
+    let nothing = scenario.expect(3, &["rollback"]);
+    assert!(nothing.text.contains("nothing to roll back to"), "{}", nothing.text);
+    let unknown = scenario.expect(3, &["rollback", "--to", "99"]);
+    assert!(unknown.text.contains("no release 99"), "{}", unknown.text);
+    load.end().assert_unnoticed(scenario.sentence);
+}
+
+#[test]
+fn a_rollback_makes_a_standby_again_that_somebody_removed() {
+    let scenario = Scenario::new("a rollback without its standby makes it again", "web");
+    scenario.deploy("v1");
+    scenario.deploy("v2");
+    docker::delete(&format!("/containers/{}-web-1-1?force=true", scenario.name));
+    let load = Load::start(scenario.port(), Mix::Light);
+    scenario.expect(0, &["rollback"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+    load.end().assert_unnoticed(scenario.sentence);
+}
+
+#[test]
+fn a_rollback_to_a_release_whose_image_is_gone_is_refused() {
+    let scenario = Scenario::new("a rollback to an image that is gone is refused", "web");
+    // Content that no other stack has: the image is not gone before its last name is.
+    let first = format!("v1-of-{}", scenario.name);
+    scenario.deploy(&first);
+    scenario.deploy("v2");
+    docker::delete(&format!("/containers/{}-web-1-1?force=true", scenario.name));
+    let image = |tag: &str| format!("/images/{}-web:{tag}", scenario.name);
+    docker::delete(&image("release-1"));
+    scenario.expect(0, &["rollback"]);
+    assert_eq!(http::get(scenario.port(), "/"), first, "one name is left, so it can be made again");
+    scenario.expect(0, &["rollback", "--to", "2"]);
+    docker::delete(&format!("/containers/{}-web-3-1?force=true", scenario.name));
+    docker::delete(&image("release-1"));
+    docker::delete(&image(&first));
+    let before = snapshot(&scenario);
+    let refused = scenario.expect(3, &["rollback", "--to", "1"]);
+    assert!(refused.text.contains("is gone from the engine"), "{}", refused.text);
+    same(scenario.sentence, &before, &snapshot(&scenario));
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v2"));
+}
+
+#[test]
+fn five_releases_keep_their_images_and_one_its_containers() {
+    let scenario = Scenario::new("five releases keep their images, and one its containers", "web");
+    for version in ["v1", "v2", "v3", "v4", "v5", "v6", "v7"] {
+        scenario.deploy(version);
+    }
+    let after = snapshot(&scenario);
+    let images: Vec<String> = after.images.keys().cloned().collect();
+    let kept: Vec<String> = (3..=7).map(|number| format!("{}-web:release-{number}", scenario.name)).collect();
+    assert_eq!(images, kept);
+    let containers: Vec<&String> = after.containers.keys().collect();
+    let parts = ["web-6-1", "web-7-1", "web-front"].map(|part| format!("{}-{part}", scenario.name));
+    assert_eq!(containers, parts.iter().collect::<Vec<_>>());
+    assert_eq!(scenario.expect(3, &["rollback", "--to", "1"]).text.matches("no longer kept").count(), 1);
+}
+
+#[test]
+fn down_keeps_data_and_history_and_the_next_deploy_finds_them() {
+    let scenario = Scenario::with_image("down keeps data and history", "store");
+    scenario.set("STORE_VERSION", "v1");
+    scenario.deploy("v1");
+    let store: u16 = scenario.get("PORT2").parse().unwrap();
+    assert_eq!(http::request(store, "POST", "/log", "kept").unwrap().0, 200);
+    let no = scenario.expect(0, &["down", "--yes"]);
+    assert!(no.text.contains("is down"), "{}", no.text);
+    let label = format!("deployer.stack={}", scenario.name);
+    assert!(docker::labelled("/containers/json", &label).is_empty());
+    assert!(docker::labelled("/networks", &label).is_empty());
+    let volumes: Vec<Value> = docker::labelled("/volumes", &label);
+    let names = ["_data", "-state"].map(|part| format!("{}{part}", scenario.name));
+    assert_eq!(volumes.len(), 2, "{volumes:?}");
+    assert!(volumes.iter().all(|volume| names.iter().any(|name| volume["Name"] == **name)), "{volumes:?}");
+    scenario.deploy("v2");
+    assert_eq!(http::get(store, "/log"), "kept\n");
+    assert_eq!(history(&scenario).len(), 2);
+    scenario.expect(0, &["down", "--yes", "--volumes"]);
+    same("down --volumes", &Snapshot::default(), &snapshot(&scenario));
+    let again = scenario.expect(0, &["down", "--yes"]);
+    assert!(again.text.contains("nothing to do"), "{}", again.text);
+}
