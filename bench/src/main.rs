@@ -53,14 +53,14 @@ fn run() -> Result<()> {
 
 /// Everything, on one stack, which is gone afterwards.
 fn measure(programs: &Programs, root: &Path) -> Result<Vec<Figure>> {
-    stack::remove_what_earlier_runs_left()?;
+    stack::remove_what_earlier_runs_left(root)?;
     let stack = Stack::new(programs, root)?;
     stack.build_image()?;
     stack.deployer("v1", &["deploy", "--tag", "v1"])?;
     let mut figures = noop::measure(&stack)?;
-    figures.push(sizes::front(&stack, "front, idle: resident memory")?);
+    figures.extend(sizes::front(&stack, "front, idle")?);
     figures.extend(releases::measure(&stack)?);
-    figures.push(sizes::front(&stack, "front, after the load: resident memory")?);
+    figures.extend(sizes::front(&stack, "front, after the load")?);
     figures.extend(sizes::measure(&stack)?);
     Ok(figures)
 }

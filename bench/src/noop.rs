@@ -1,6 +1,9 @@
 //! A deploy of what runs already, beside `docker compose up -d` of the same file: in turns, so that whatever else the
 //! machine does falls on both.
 
+use std::path::Path;
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 
 use crate::figures::{Figure, Unit};
@@ -13,7 +16,10 @@ const OURS: &str = "no-op deploy";
 /// The stack runs; afterwards it runs as before.
 pub fn measure(stack: &Stack) -> Result<Vec<Figure>> {
     let Some(words) = &stack.programs.compose else { return alone(stack) };
-    let theirs = format!("no-op {} up -d ({})", words.join(" "), compose_version(words).unwrap_or_default());
+    let program = Path::new(&words[0]).file_name().unwrap_or_default().to_string_lossy();
+    let words_after = words[1..].iter().map(|word| format!(" {word}")).collect::<String>();
+    let version = compose_version(words).unwrap_or_default();
+    let theirs = format!("no-op {program}{words_after} up -d ({version})");
     eprintln!("{OURS} and {theirs}, {TIMES} times each");
     let compose = || stack.compose(words, &["up", "-d"]);
     // The first one of each is not counted: it makes the project, or reads from the disk.
@@ -39,6 +45,6 @@ fn alone(stack: &Stack) -> Result<Vec<Figure>> {
     Ok(vec![Figure::times(OURS, &own).aim(75.0), other])
 }
 
-fn deploy(stack: &Stack) -> Result<std::time::Duration> {
+fn deploy(stack: &Stack) -> Result<Duration> {
     stack.deployer("v1", &["deploy", "--tag", "v1"])
 }

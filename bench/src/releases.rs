@@ -22,6 +22,7 @@ struct Rounds {
     asked: usize,
     failed: usize,
     rollback: Vec<Duration>,
+    serving: Vec<Duration>,
     start: Vec<Duration>,
     healthy: Vec<Duration>,
     beyond: Vec<Duration>,
@@ -42,6 +43,7 @@ pub fn measure(stack: &Stack) -> Result<Vec<Figure>> {
         count("requests during these deploys", rounds.asked),
         count("of these failed", rounds.failed).aim(0.0),
         Figure::times("rollback", &rounds.rollback),
+        Figure::times("rollback: until the old release serves", &rounds.serving),
         Figure::times("rollback: start of the old container", &rounds.start),
         Figure::times("rollback: wait until it is fit to serve", &rounds.healthy),
         Figure::times("rollback beyond the start of the old container", &rounds.beyond).aim(1500.0),
@@ -51,11 +53,11 @@ pub fn measure(stack: &Stack) -> Result<Vec<Figure>> {
 fn deploy(stack: &Stack, version: &str, rounds: &mut Rounds) -> Result<()> {
     let load = Load::start(stack.port);
     thread::sleep(AROUND);
-    let (events, _) = stack.events(version, &["deploy", "--tag", version])?;
+    let run = stack.watch(version, &["deploy", "--tag", version])?;
     thread::sleep(AROUND);
     let asked = load.stop();
     let gate =
-        events.iter().rfind(|event| is_gate(event)).context("no step of the deploy waits for health")?;
+        run.events.iter().rfind(|event| is_gate(event)).context("no step of the deploy waits for health")?;
     let settled = settled(&asked, version).with_context(|| format!("{version} never answered after v1"))?;
     // A line may be read later than what it tells was true: then this is none.
     rounds.switched.push(settled.saturating_duration_since(gate.at));
@@ -65,13 +67,17 @@ fn deploy(stack: &Stack, version: &str, rounds: &mut Rounds) -> Result<()> {
 }
 
 fn rollback(stack: &Stack, rounds: &mut Rounds) -> Result<()> {
-    let (events, took) = stack.events("v1", &["rollback"])?;
-    let longest = |wanted: fn(&Event) -> bool| events.iter().filter(|it| wanted(it)).map(Event::took).max();
+    let run = stack.watch("v1", &["rollback"])?;
+    let longest =
+        |wanted: fn(&Event) -> bool| run.events.iter().filter(|it| wanted(it)).map(Event::took).max();
     let start = longest(is_start).context("no step of the rollback starts a container")?;
-    rounds.rollback.push(took);
+    let commit =
+        run.events.iter().find(|event| event.is_commit()).context("the rollback was not committed")?;
+    rounds.rollback.push(run.took);
+    rounds.serving.push(commit.at - run.began);
     rounds.start.push(start);
     rounds.healthy.extend(longest(is_gate));
-    rounds.beyond.push(took.saturating_sub(start));
+    rounds.beyond.push(run.took.saturating_sub(start));
     Ok(())
 }
 

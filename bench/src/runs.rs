@@ -82,14 +82,29 @@ impl Event {
         (self.fields["event"] == "step_done").then(|| self.fields["text"].as_str()).flatten()
     }
 
+    /// It says that the release serves.
+    pub fn is_commit(&self) -> bool {
+        self.fields["event"] == "committed"
+    }
+
     /// How long the step took, as the deployer says.
     pub fn took(&self) -> Duration {
         Duration::from_secs_f64(self.fields["took"].as_f64().unwrap_or_default().max(0.0))
     }
 }
 
+/// A run of the deployer that ended well.
+pub struct Watched {
+    /// When it began.
+    pub began: Instant,
+    /// How long it took.
+    pub took: Duration,
+    /// What it said.
+    pub events: Vec<Event>,
+}
+
 /// Runs the deployer to its end and notes when each event came. The command says `--output json`.
-pub fn watch(mut command: Command) -> Result<(Vec<Event>, Duration)> {
+pub fn watch(mut command: Command) -> Result<Watched> {
     let began = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().context("the deployer cannot be run")?;
@@ -104,9 +119,9 @@ pub fn watch(mut command: Command) -> Result<(Vec<Event>, Duration)> {
             said = line;
         }
     }
-    let status = child.wait()?;
+    let (status, took) = (child.wait()?, began.elapsed());
     if !status.success() {
         bail!("the deployer failed ({status}): {said}");
     }
-    Ok((events, began.elapsed()))
+    Ok(Watched { began, took, events })
 }

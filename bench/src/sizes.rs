@@ -11,7 +11,7 @@ use crate::runs::docker;
 use crate::stack::Stack;
 
 const IMAGE: &str = "data-app: image";
-const MEMORY: &str = "data-app, idle: resident memory";
+const MEMORY: &str = "data-app, idle";
 /// What was needed for the start only is given back by then.
 const SETTLE: Duration = Duration::from_secs(2);
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -31,23 +31,23 @@ pub fn measure(stack: &Stack) -> Result<Vec<Figure>> {
     };
     let size = docker(&["image", "inspect", "--format", "{{.Size}}", image])?.parse()?;
     figures.push(Figure::bytes(IMAGE, size).aim(15.0));
-    figures.push(data_app(stack, image)?.aim(25.0));
+    figures.extend(data_app(stack, image)?);
     Ok(figures)
 }
 
 /// The front of the stack.
-pub fn front(stack: &Stack, name: &str) -> Result<Figure> {
+pub fn front(stack: &Stack, name: &str) -> Result<Vec<Figure>> {
     let (stack, role) = (format!("label=deployer.stack={}", stack.name), "label=deployer.role=front");
     let fronts = docker(&["ps", "-q", "--filter", &stack, "--filter", role])?;
     let front = fronts.lines().next().context("the stack has no front")?;
-    Ok(resident(name, front)?.aim(12.0))
+    memory(name, front, 12.0)
 }
 
 /// One that serves already, else one of our own, which has no store: it serves without, and idles.
-fn data_app(stack: &Stack, image: &str) -> Result<Figure> {
+fn data_app(stack: &Stack, image: &str) -> Result<Vec<Figure>> {
     let running = docker(&["ps", "-q", "--filter", &format!("ancestor={image}")])?;
     if let Some(container) = running.lines().next() {
-        return resident(MEMORY, container);
+        return memory(MEMORY, container, 25.0);
     }
     let label = format!("deployer.bench={}", stack.name);
     let secret = format!("MINIO_SECRET_KEY={}-secret", stack.name);
@@ -59,9 +59,9 @@ fn data_app(stack: &Stack, image: &str) -> Result<Figure> {
     let container = docker(&arguments)?;
     await_healthy(&container)?;
     thread::sleep(SETTLE);
-    let figure = resident(&format!("{MEMORY}, without a store"), &container);
+    let figures = memory(&format!("{MEMORY}, without a store"), &container, 25.0);
     docker(&["rm", "-f", &container])?;
-    figure
+    figures
 }
 
 fn await_healthy(container: &str) -> Result<()> {
@@ -73,16 +73,23 @@ fn await_healthy(container: &str) -> Result<()> {
     Ok(())
 }
 
-/// The resident memory of a container's main process, which the kernel tells when the engine is on this machine.
-fn resident(name: &str, container: &str) -> Result<Figure> {
+/// The memory of a container's main process, which the kernel tells when the engine is on this machine: all that is
+/// resident, and what of it is no page of the program's file, which processes of the same image share.
+fn memory(name: &str, container: &str, aim: f64) -> Result<Vec<Figure>> {
     let pid = docker(&["inspect", "--format", "{{.State.Pid}}", container])?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status"));
-    let kilobytes = status.ok().and_then(|status| {
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
-    });
-    Ok(kilobytes.map_or_else(
-        || Figure::left_out(name, Unit::Megabytes, "the engine is not on this machine"),
-        |kilobytes| Figure::bytes(name, kilobytes * 1024),
-    ))
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
+        let why = "the engine is not on this machine";
+        return Ok(vec![Figure::left_out(name, Unit::Megabytes, why).aim(aim)]);
+    };
+    let bytes = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kilobytes
+            .map(|kilobytes| kilobytes * 1024)
+            .with_context(|| format!("{name}: no {key} of process {pid}"))
+    };
+    Ok(vec![
+        Figure::bytes(format!("{name}: resident memory"), bytes("VmRSS:")?).aim(aim),
+        Figure::bytes(format!("{name}: of it anonymous"), bytes("RssAnon:")?),
+    ])
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::runs::{Event, Programs, docker, finish, watch};
+use crate::runs::{Programs, Watched, docker, finish, watch};
 
 const COMPOSE_FILE: &str = r#"services:
   web:
@@ -38,7 +38,7 @@ impl<'a> Stack<'a> {
     /// A folder with the files, and nothing on the engine yet.
     pub fn new(programs: &'a Programs, root: &Path) -> Result<Self> {
         let name = format!("{PREFIX}{}", std::process::id());
-        let folder = root.join("target/bench").join(&name);
+        let folder = folder_of(root, &name);
         let (port, compose_port) = free_ports()?;
         let stack = Self { name, port, programs, folder, compose_port };
         let image = stack.folder.join("image");
@@ -66,8 +66,8 @@ impl<'a> Stack<'a> {
         finish(command).map(|(_, took)| took)
     }
 
-    /// Runs the deployer; returns what it said and how long it took.
-    pub fn events(&self, version: &str, arguments: &[&str]) -> Result<(Vec<Event>, Duration)> {
+    /// Runs the deployer; returns what it said and when.
+    pub fn watch(&self, version: &str, arguments: &[&str]) -> Result<Watched> {
         let mut command = self.command(&self.programs.deployer, version, self.port);
         command.args(["-p", &self.name, "--output", "json"]).args(arguments);
         watch(command)
@@ -100,7 +100,7 @@ impl Drop for Stack<'_> {
 }
 
 /// A run that was interrupted could not clean up; its process number is in its stack's name.
-pub fn remove_what_earlier_runs_left() -> Result<()> {
+pub fn remove_what_earlier_runs_left(root: &Path) -> Result<()> {
     let labels = docker(&["ps", "--all", "--format", "{{.Label \"com.docker.compose.project\"}}"])?;
     let images = docker(&["images", "--format", "{{.Repository}}"])?;
     let mut found: Vec<&str> = labels.lines().chain(images.lines()).filter_map(run_of).collect();
@@ -108,10 +108,16 @@ pub fn remove_what_earlier_runs_left() -> Result<()> {
     found.dedup();
     for process in found {
         if !Path::new("/proc").join(process).exists() {
-            clean(&format!("{PREFIX}{process}"))?;
+            let name = format!("{PREFIX}{process}");
+            let _gone_before = fs::remove_dir_all(folder_of(root, &name));
+            clean(&name)?;
         }
     }
     Ok(())
+}
+
+fn folder_of(root: &Path, name: &str) -> PathBuf {
+    root.join("target/bench").join(name)
 }
 
 /// The process number in a name that one of our runs gave.
