@@ -71,14 +71,19 @@ pub async fn records(
             && matches!(container.role(), Some(Role::Front | Role::Keeper))
             && container.state == State::Running
     };
-    let files = match containers.iter().find(holds_state) {
-        Some(container) => engine.read_state(&container.name).await?,
-        None if engine.volumes().await?.contains_key(stack.state_volume().as_str()) => {
-            let labels = Labels::of(stack, Role::Aid).over(&BTreeMap::new());
-            engine.read_state_volume(stack, &agent().await?, labels).await?
+    let mut holders: Vec<&Container> = containers.iter().filter(holds_state).collect();
+    // A keeper may end at any moment; a front stays.
+    holders.sort_by_key(|container| container.role() == Some(Role::Keeper));
+    for holder in holders {
+        if let Ok(files) = engine.read_state(&holder.name).await {
+            return Ok(Records::parse(stack, &settled(stack.as_str(), files)?)?);
         }
-        None => return Ok(Records::none()),
-    };
+    }
+    if !engine.volumes().await?.contains_key(stack.state_volume().as_str()) {
+        return Ok(Records::none());
+    }
+    let labels = Labels::of(stack, Role::Aid).over(&BTreeMap::new());
+    let files = engine.read_state_volume(stack, &agent().await?, labels).await?;
     Ok(Records::parse(stack, &settled(stack.as_str(), files)?)?)
 }
 
