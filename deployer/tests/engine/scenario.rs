@@ -50,7 +50,11 @@ impl Scenario {
         let image = this.folder.path().join("image");
         std::fs::create_dir(&image).unwrap();
         std::fs::copy(fixture(), image.join("fixture")).unwrap();
-        let dockerfile = "FROM scratch\nARG VERSION=unset\nCOPY fixture /\nENV VERSION=$VERSION\nENTRYPOINT [\"/fixture\"]\n";
+        // Content that no other stack has: an image that two stacks share could go while one of them is cleaned away.
+        let dockerfile = format!(
+            "FROM scratch\nARG VERSION=unset\nCOPY fixture /\nENV VERSION=$VERSION STACK={}\nENTRYPOINT [\"/fixture\"]\n",
+            this.name
+        );
         std::fs::write(image.join("Dockerfile"), dockerfile).unwrap();
         let stacks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/stacks");
         this.write(
