@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use super::credentials::{Credentials, registry_of};
 use super::error::Context;
+use super::images::split_tag;
 use super::{Engine, Error, Kind};
 use progress::Steps;
 pub use progress::{BuildEvent, BuildProgress};
@@ -148,7 +149,7 @@ impl Engine {
             secrets: build.secrets.clone(),
             credentials: credentials.clone(),
         };
-        let session = Session::open(self, &files.key(), image, offer).await?;
+        let session = Session::open(self, &files.key(image), image, offer).await?;
         let request = request(build, &files.name, &session.id).context(ACTION, image)?;
         let answer = self.call(request).await.context(ACTION, image)?;
         let mut steps = Steps::default();
@@ -210,8 +211,11 @@ impl Files {
 
     /// Names what the engine keeps of a context between builds. It holds what makes this folder this folder: when
     /// two machines deploy from equal paths, neither must build from the other's files.
-    fn key(&self) -> String {
+    ///
+    /// The image is part of it: engines of version 20.10 cancel one of two builds that share a key at the same time.
+    fn key(&self, image: &str) -> String {
         let mut hash = Sha256::new();
+        hash.update(split_tag(image).0);
         hash.update(std::fs::read("/etc/machine-id").unwrap_or_default());
         if let Ok(metadata) = self.context.metadata() {
             hash.update(metadata.dev().to_le_bytes());

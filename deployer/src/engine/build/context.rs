@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::fsutil::types::{Packet, Stat};
 use futures_util::{Stream, StreamExt};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel, unbounded_channel};
 use tonic::Status;
 
 use super::ignore::{Matched, Patterns, clean};
@@ -65,7 +65,8 @@ fn is_plain(root: &Path, path: &str) -> bool {
         && Path::new(path)
             .ancestors()
             .filter(|part| !part.as_os_str().is_empty())
-            .all(|part| root.join(part).symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()))
+            // What is not there leads nowhere else either.
+            .all(|part| root.join(part).symlink_metadata().map_or(true, |metadata| !metadata.is_symlink()))
 }
 
 /// Answers the engine's requests for one folder until it has enough.
@@ -89,11 +90,15 @@ pub(super) fn send(
     receiver
 }
 
+/// Requests are taken as they come and files sent one after the other: thousands of small requests that wait unread
+/// look like an attack to the HTTP/2 library, which would hang up. What waits is bounded by the files on offer.
 async fn answer(
     mut requests: impl Stream<Item = Result<Packet, Status>> + Unpin,
     packets: Packets,
     offered: Offered,
 ) {
+    let (queue, waiting) = unbounded_channel();
+    tokio::spawn(send_files(waiting, packets.clone()));
     while let Some(Ok(request)) = requests.next().await {
         match request.r#type() {
             PacketType::PacketReq => {
@@ -103,10 +108,7 @@ async fn answer(
                     let _ = packets.send(Err(Status::invalid_argument("a file that was not offered"))).await;
                     return;
                 };
-                let packets = packets.clone();
-                // One after the other: the engine writes them to one disk anyway.
-                let sent = tokio::task::spawn_blocking(move || send_file(&path, id, &packets)).await;
-                if !matches!(sent, Ok(Ok(()))) {
+                if queue.send((id, path)).is_err() {
                     return;
                 }
             }
@@ -116,6 +118,17 @@ async fn answer(
             }
             PacketType::PacketErr => return,
             PacketType::PacketStat | PacketType::PacketData => {}
+        }
+    }
+}
+
+/// One after the other: the engine writes them to one disk anyway.
+async fn send_files(mut waiting: UnboundedReceiver<(u32, PathBuf)>, packets: Packets) {
+    while let Some((id, path)) = waiting.recv().await {
+        let packets = packets.clone();
+        let sent = tokio::task::spawn_blocking(move || send_file(&path, id, &packets)).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return;
         }
     }
 }
