@@ -49,6 +49,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, p
     let activity = Arc::new(Activity::default());
     let io = ClientIo::new(stream, read, Arc::clone(&activity), limits);
     let mut builder = http1::Builder::new();
+    // Names are case-insensitive, and not every client knows: the spelling that servers have always used is safest.
+    builder.title_case_headers(true);
     builder.max_buf_size(limits.head_bytes.max(8192));
     let Ok(address) = HeaderValue::try_from(peer.to_string()) else { return };
     let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
