@@ -110,7 +110,10 @@ pub async fn look(
 #[must_use]
 pub fn status(stack: &StackName, observed: &Observed, records: &Records) -> Status {
     let live = observed.history.live();
-    let keeper = observed.of(stack).find(|container| container.role() == Some(Role::Keeper));
+    // One that has ended is about to be removed by the engine, and holds nothing.
+    let holds =
+        |container: &&Container| container.role() == Some(Role::Keeper) && container.state == State::Running;
+    let keeper = observed.of(stack).find(holds);
     let lock = keeper.map(|keeper| {
         let label = |key: &str| keeper.labels.get(key).cloned().unwrap_or_default();
         format!("{} since {}", label(labels::HOLDER), label(labels::SINCE))

@@ -32,7 +32,10 @@ fn says(ended: &Ended, parts: &[&str]) {
 #[test]
 fn a_health_check_that_never_passes_leaves_v1_serving() {
     let scenario = Scenario::new("a failed health check must leave v1 serving", "web");
-    let ended = fails(&scenario, 10, |scenario| scenario.set("UNHEALTHY", "on-purpose"));
+    let ended = fails(&scenario, 10, |scenario| {
+        scenario.set("UNHEALTHY", "on-purpose");
+        scenario.set("INTERVAL", "1s");
+    });
     let container = format!("{}-web-2-1", scenario.name);
     let probe = "health check: /fixture healthcheck";
     let all = [&container, "service web", probe, "unhealthy as asked: on-purpose", "version v2 serves"];

@@ -70,6 +70,7 @@ fn a_store_that_fails_gives_way_to_the_one_before() {
     let before = snapshot(&scenario);
     scenario.set("STORE_VERSION", "v2");
     scenario.set("UNHEALTHY", "on-purpose");
+    scenario.set("INTERVAL", "1s");
     let load = Load::start(scenario.port(), Mix::Light);
     let ended = scenario.expect(10, &["deploy", "--tag", "v2"]);
     assert!(ended.text.contains("unhealthy as asked: on-purpose"), "{}", ended.text);

@@ -119,13 +119,15 @@ impl Client {
     async fn all(self, mix: Mix) {
         let mut clients = JoinSet::new();
         let full = mix == Mix::Full;
+        // Between two requests of one client, in milliseconds.
+        let pace = |number: u64| Duration::from_millis(if full { 10 + number } else { 30 + number });
         for number in 0..if full { 4 } else { 2 } {
-            clients.spawn(self.clone().kept(Duration::from_millis(10 + number)));
+            clients.spawn(self.clone().kept(pace(number)));
         }
-        clients.spawn(self.clone().new_connections());
-        clients.spawn(self.clone().uploads());
+        clients.spawn(self.clone().new_connections(pace(10)));
+        clients.spawn(self.clone().uploads(pace(15)));
         if full {
-            clients.spawn(self.clone().uploads());
+            clients.spawn(self.clone().uploads(pace(20)));
             for number in 0..4 {
                 clients.spawn(self.clone().slow(Duration::from_millis(500 * number)));
                 clients.spawn(self.clone().streams(Duration::from_millis(300 * number)));
@@ -168,11 +170,11 @@ impl Client {
         }
     }
 
-    async fn new_connections(self) {
+    async fn new_connections(self, pace: Duration) {
         while self.goes_on() {
             let result = self.get(&mut None, "/").await;
             self.note("new", result.map(drop).map_err(|broken| broken.reason));
-            sleep(Duration::from_millis(20)).await;
+            sleep(pace).await;
         }
     }
 
@@ -185,7 +187,7 @@ impl Client {
     }
 
     /// Bodies that must come back equal, byte for byte.
-    async fn uploads(self) {
+    async fn uploads(self, pace: Duration) {
         let (mut connection, mut count) = (None, 0_usize);
         while self.goes_on() {
             count += 1;
@@ -202,7 +204,7 @@ impl Client {
                 connection = None;
             }
             self.note("upload", result);
-            sleep(Duration::from_millis(25)).await;
+            sleep(pace).await;
         }
     }
 

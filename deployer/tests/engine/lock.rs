@@ -22,6 +22,7 @@ fn of_two_deploys_at_once_one_is_told_who_holds_the_lock_and_since_when() {
     let scenario = Scenario::new("two deploys at once: one runs, the other says who is first", "web");
     scenario.deploy("v1");
     scenario.set("UNHEALTHY", "it keeps the first one waiting");
+    scenario.set("INTERVAL", "1s");
     let mut first = scenario.start(&["deploy", "--tag", "v2"]);
     eventually("the first one holds the lock", Duration::from_secs(10), || is_locked(&scenario));
     let second = scenario.expect(5, &["deploy", "--tag", "v3"]);
