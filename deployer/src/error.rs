@@ -118,9 +118,6 @@ pub fn hint_of(error: &anyhow::Error) -> Option<String> {
         if let Some(host) = cause.downcast_ref::<HostError>() {
             return Some(host.hint());
         }
-        if let Some(build) = cause.downcast_ref::<BuildFailure>() {
-            return build.hint();
-        }
         cause.downcast_ref::<engine::Error>().and_then(|error| error.hint().map(ToOwned::to_owned))
     })
 }
