@@ -10,13 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::terminal::{Raw, keys, size};
 use super::Session;
+use super::status::look;
 use crate::cli::Exec;
 use crate::engine::Engine;
 use crate::engine::exec::{Running, Said};
 use crate::error::{Code, Failure};
-use crate::labels::Role;
-use crate::snapshot::{Container, State};
-use crate::stack::{ContainerName, StackName};
+use crate::snapshot::{Observed, State};
+use crate::stack::{ContainerName, ServiceName, StackName};
 use crate::suggest::refuse_unknown;
 
 mod terminal;
@@ -34,8 +34,8 @@ pub async fn run(session: &Session, args: &Exec) -> anyhow::Result<Code> {
     refuse_unknown(&args.service, &project.services.keys().map(String::as_str).collect::<Vec<_>>())?;
     let stack = StackName::new(loaded.name());
     let engine = session.engine().await?;
-    let container =
-        live_container(&engine.containers(Some(&stack)).await?, &stack, &args.service, args.index)?;
+    let (observed, _) = look(session, &engine, &stack).await?;
+    let container = live_container(&observed, &stack, &ServiceName::new(&args.service), args.index)?;
     let with_terminal = !args.no_tty && io::stdin().is_terminal() && io::stdout().is_terminal();
     let running = engine.exec(&container, &args.command, args.user.as_deref(), with_terminal).await?;
     let id = running.id.clone();
@@ -53,26 +53,20 @@ pub async fn run(session: &Session, args: &Exec) -> anyhow::Result<Code> {
     std::process::exit(i32::try_from(code).unwrap_or(i32::from(u8::MAX)));
 }
 
-/// The container of a service's live color with this number: the standby is stopped, so the newest that runs.
+/// The container with this number among those that the live release names: a new color may run already.
 fn live_container(
-    containers: &[Container],
+    observed: &Observed,
     stack: &StackName,
-    service: &str,
+    service: &ServiceName,
     index: u32,
 ) -> Result<ContainerName, Failure> {
-    let of_service = |container: &&Container| {
-        container.is_of(stack)
-            && container.role() == Some(Role::Service)
-            && container.state == State::Running
-            && container.service().is_some_and(|name| name.as_str() == service)
-    };
-    let running: Vec<&Container> = containers.iter().filter(of_service).collect();
-    let Some(live) = running.iter().filter_map(|container| container.release()).max() else {
+    let serving = observed.history.serving(service);
+    let found = serving.map(|serving| observed.serving(stack, service, serving)).unwrap_or_default();
+    let live: Vec<_> = found.into_iter().filter(|container| container.state == State::Running).collect();
+    if live.is_empty() {
         let failure = Failure::new(Code::Configuration, format!("no container of {service} runs"));
         return Err(failure.hint("`deployer status` shows what runs"));
-    };
-    let live: Vec<&Container> =
-        running.into_iter().filter(|container| container.release() == Some(live)).collect();
+    }
     let found = live.iter().find(|container| container.replica() == Some(index));
     found.map(|container| container.name.clone()).ok_or_else(|| {
         let failure = Failure::new(Code::Usage, format!("{service} has no replica {index}"));
@@ -131,7 +125,9 @@ fn put(to: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::labels;
-    use crate::stack::ImageId;
+    use crate::record::History;
+    use crate::snapshot::Container;
+    use crate::stack::{Color, ImageId, Release, ReleaseNumber, Serving};
 
     fn container(release: u64, replica: u32, state: State) -> Container {
         let labels = [
@@ -155,13 +151,27 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_runs_is_live() {
-        let containers = [
-            container(1, 1, State::Running),
+    fn a_new_color_that_runs_already_is_not_live() {
+        let containers = vec![
+            container(1, 1, State::Exited),
             container(2, 1, State::Running),
-            container(3, 1, State::Exited),
+            container(3, 1, State::Running),
         ];
-        let live = |service, index| live_container(&containers, &StackName::new("demo"), service, index);
+        let serving = Serving { made_in: ReleaseNumber(2), color: Color::Green, replicas: 1 };
+        let release = Release {
+            number: ReleaseNumber(2),
+            tag: "v2".into(),
+            source: None,
+            revision: None,
+            created: String::new(),
+            by: String::new(),
+            serving: [(ServiceName::new("web"), serving)].into(),
+            stack: None,
+        };
+        let history = History::default().with(release);
+        let observed = Observed { containers, history, ..Observed::default() };
+        let stack = StackName::new("demo");
+        let live = |service, index| live_container(&observed, &stack, &ServiceName::new(service), index);
         assert_eq!(live("web", 1).unwrap().as_str(), "demo-web-2-1");
         assert_eq!(live("web", 2).unwrap_err().to_string(), "web has no replica 2");
         assert_eq!(live("db", 1).unwrap_err().to_string(), "no container of db runs");
