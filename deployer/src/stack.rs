@@ -2,7 +2,7 @@
 //!
 //! Plain data. It must never do I/O, and everything in it can be stored and read back by a later version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use compose_file::model;
@@ -189,6 +189,20 @@ impl Release {
     #[must_use]
     pub fn content(&self) -> ReleaseNumber {
         self.source.unwrap_or(self.number)
+    }
+
+    /// The names that the images built for it have on the engine: one by its number, one by its tag. None when its
+    /// definition is no longer kept.
+    #[must_use]
+    pub fn image_names(&self) -> BTreeSet<String> {
+        let services = self.stack.iter().flat_map(|stack| stack.services.values());
+        let built = services.filter(|service| service.image.built).map(|service| &service.image.reference);
+        built
+            .flat_map(|reference| {
+                let repository = reference.rsplit_once(':').map_or(reference.as_str(), |(name, _)| name);
+                [reference.clone(), format!("{repository}:{}", self.tag)]
+            })
+            .collect()
     }
 }
 

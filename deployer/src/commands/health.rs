@@ -12,7 +12,9 @@ use super::Session;
 use super::status::{look, status};
 use crate::checks;
 use crate::cli;
+use crate::engine::Engine;
 use crate::error::{Code, Failure};
+use crate::execute::{Fronts, chain};
 use crate::stack::{Check, Kind, Stack, StackName};
 
 /// The verdict.
@@ -60,6 +62,7 @@ pub async fn run(session: &Session, args: &cli::Health) -> anyhow::Result<Code> 
             },
         })
         .collect();
+    findings.extend(fronts(&engine, stack).await);
     findings.extend(join_all(ports(stack).map(|(what, address)| port(what, address, args.timeout))).await);
     for check in &stack.settings.checks {
         findings.push(run_check(stack, check, args.timeout).await);
@@ -85,6 +88,24 @@ fn show(session: &Session, verdict: &Verdict) {
         "stack {} is {word} (release {}, tag {})\n",
         verdict.stack, verdict.release, verdict.tag
     ));
+}
+
+/// A published port accepts connections as long as its front runs: the front says whether there is anybody behind it.
+async fn fronts(engine: &Engine, stack: &Stack) -> Vec<Finding> {
+    let fronts = Fronts::new(engine.clone(), stack.name.clone());
+    let fronted = stack.services.iter().filter(|(_, service)| service.front.is_some());
+    join_all(fronted.map(async |(name, _)| {
+        let (healthy, detail) = match fronts.status(name).await {
+            Ok(status) => {
+                let all = status.targets.len();
+                let fit = status.targets.iter().filter(|target| target.healthy).count();
+                (all > 0 && fit == all, format!("sends requests to {fit} of {all} replicas"))
+            }
+            Err(error) => (false, chain(&error)),
+        };
+        Finding { what: format!("front of {name}"), healthy, detail }
+    }))
+    .await
 }
 
 /// The published TCP ports with the address that they are asked at.

@@ -149,14 +149,15 @@ impl Retiring<'_> {
     }
 
     /// The releases that keep their definition once this one is recorded.
-    fn kept(&self) -> impl Iterator<Item = &Stack> {
+    fn kept(&self) -> impl Iterator<Item = &Release> {
         let earlier = self.observed.history.releases.iter().rev().take(KEPT - 1);
-        std::iter::once(self.stack).chain(earlier.filter_map(|release| release.stack.as_ref()))
+        std::iter::once(self.release).chain(earlier)
     }
 
     fn volumes(&self) -> Vec<VolumeName> {
         let files = self
             .kept()
+            .filter_map(|release| release.stack.as_ref())
             .flat_map(|stack| stack.services.values())
             .filter_map(|service| service.files.as_ref());
         let mut needed: BTreeSet<VolumeName> = files.map(|files| files.volume.clone()).collect();
@@ -169,14 +170,10 @@ impl Retiring<'_> {
             .collect()
     }
 
+    /// Names of images that only releases have which the history lets go now.
     fn images(&self) -> BTreeSet<String> {
-        let built = |stack: &Stack| -> Vec<String> {
-            let services = stack.services.values().filter(|service| service.image.built);
-            services.map(|service| service.image.reference.clone()).collect()
-        };
-        let needed: BTreeSet<String> = self.kept().flat_map(built).collect();
+        let needed: BTreeSet<String> = self.kept().flat_map(Release::image_names).collect();
         let dropped = self.observed.history.releases.iter().rev().skip(KEPT - 1);
-        let stacks = dropped.filter_map(|release| release.stack.as_ref());
-        stacks.flat_map(built).filter(|reference| !needed.contains(reference)).collect()
+        dropped.flat_map(Release::image_names).filter(|name| !needed.contains(name)).collect()
     }
 }
