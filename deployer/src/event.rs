@@ -100,6 +100,13 @@ pub enum Event {
         /// Why it failed, with everything that helps.
         error: String,
     },
+    /// A step was given up, because another one failed or somebody asked to stop.
+    StepStopped {
+        /// Its number.
+        step: usize,
+        /// What it was to do.
+        text: String,
+    },
     /// All fronts have switched: the release serves.
     Committed {
         /// Its number.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Events};
 use crate::keeper::{Lock, LockError};
-use crate::plan::{Plan, Step, Wave};
+use crate::plan::{Op, Plan, Step, Wave};
 use crate::record::{Entry, FORMAT};
 use crate::stack::Release;
 
@@ -160,19 +160,25 @@ impl Run<'_> {
     pub async fn unwind(&self, plan: &Plan, reached: Option<usize>) -> Vec<(String, String)> {
         let Some(reached) = reached else { return Vec::new() };
         let mut left = Vec::new();
+        let mut first: usize = plan.waves[..=reached].iter().map(|wave| wave.steps.len()).sum();
         for wave in plan.waves[..=reached].iter().rev() {
-            let undone = wave.steps.iter().filter(|step| step.undo.is_some()).map(|step| self.undo(step));
+            first -= wave.steps.len();
+            let undone = (first..).zip(&wave.steps).map(|(number, step)| self.undo(step, number));
             left.extend(join_all(undone).await.into_iter().flatten());
         }
         left
     }
 
-    async fn undo(&self, step: &Step) -> Option<(String, String)> {
+    async fn undo(&self, step: &Step, number: usize) -> Option<(String, String)> {
         let op = step.undo.as_ref()?;
         let text = op.to_string();
         let never = CancellationToken::new();
         for attempt in 1.. {
-            match self.site.apply(op, self.events, &never).await {
+            let result = async {
+                self.faults.before_undo(number)?;
+                self.apply(op, &never).await
+            };
+            match result.await {
                 Ok(()) => break,
                 Err(error) if attempt == UNDO_ATTEMPTS => {
                     let error = chain(&error);
@@ -184,6 +190,14 @@ impl Run<'_> {
         }
         self.events.send(Event::Undone { text });
         None
+    }
+
+    /// Once; a test wants it twice, which has to be the same.
+    async fn apply(&self, op: &Op, stop: &CancellationToken) -> Result<(), StepError> {
+        for _ in 0..self.faults.times() {
+            self.site.apply(op, self.events, stop).await?;
+        }
+        Ok(())
     }
 
     /// All steps of a wave at once. The first failure makes those that only wait give up; calls that are under way are
@@ -220,7 +234,7 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 () = self.lock.lost() => return Err(StepError::LockLost),
-                result = self.site.apply(&step.op, self.events, stop) => result?,
+                result = self.apply(&step.op, stop) => result?,
             }
             self.faults.after_step(number)
         };
@@ -230,7 +244,10 @@ impl Run<'_> {
                 Ok(())
             }
             Err(error) => {
-                self.events.send(Event::StepFailed { step: number, text, error: error.report() });
+                self.events.send(match error {
+                    StepError::Interrupted => Event::StepStopped { step: number, text },
+                    _ => Event::StepFailed { step: number, text, error: error.report() },
+                });
                 Err(error)
             }
         }

@@ -70,6 +70,8 @@ pub enum Op {
     },
     /// Starts a container.
     Start(ContainerName),
+    /// Starts a front and waits until it answers.
+    StartFront(ContainerName),
     /// Stops a container, with its own signal and grace period.
     Stop(ContainerName),
     /// Sets when the engine starts a container by itself.
@@ -78,8 +80,6 @@ pub enum Op {
     AwaitHealthy(ContainerName),
     /// Runs a job to its end.
     RunJob(ContainerName),
-    /// Waits until the front of a service answers.
-    AwaitFront(ServiceName),
     /// Has the front of a service reach these containers.
     Check(ServiceName, Targets),
     /// Has the front of a service send requests there from now on.

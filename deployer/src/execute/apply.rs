@@ -38,11 +38,11 @@ impl Site {
             Op::RemoveContainer(name) => engine.remove_container(stack, name).await?,
             Op::Rename { from, to } => engine.rename(stack, from, to).await?,
             Op::Start(name) => engine.start(name).await?,
+            Op::StartFront(name) => self.fronts.start(name, stop).await?,
             Op::Stop(name) => engine.stop(name).await?,
             Op::SetRestart(name, policy) => engine.set_restart(name, *policy).await?,
             Op::AwaitHealthy(name) => gate::await_healthy(self, name, stop).await?,
             Op::RunJob(name) => self.run_job(name, stop).await?,
-            Op::AwaitFront(service) => self.fronts.await_front(service, stop).await?,
             Op::Check(service, targets) => self.check(service, targets).await?,
             Op::Switch(service, targets) => self.switch(service, targets).await?,
             Op::Drain(service) => self.drain_front(service, events, stop).await?,
@@ -81,7 +81,7 @@ impl Site {
             Route { release: targets.release.0, color: targets.color.to_string(), targets: names(targets) };
         match self.fronts.ask(service, Command::Switch { route }, Duration::ZERO).await? {
             Reply::Switched { .. } => Ok(()),
-            other => Err(front_error(service, format!("{other:?}"))),
+            other => Err(front_error(&self.name.front(service), format!("{other:?}"))),
         }
     }
 

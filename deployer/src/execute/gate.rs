@@ -56,10 +56,18 @@ pub async fn await_healthy(
             (false, true) => gate.stays_up().await,
         }
     };
+    // The stream to the front is opened meanwhile: the switch must not wait for that. Check says if it cannot be had.
+    let opening = async {
+        if service.front.is_some() {
+            drop(site.fronts.open(&instance.service).await);
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         biased;
         () = stop.cancelled() => Err(StepError::Interrupted),
         result = passing => result,
+        never = opening => never,
         () = sleep(limit + PACE) => {
             Err(gate.unfit(format!("not healthy within {} s", limit.as_secs_f32()), None).await)
         }
@@ -154,7 +162,8 @@ impl Gate<'_> {
 
     /// Every declared port accepts a connection from inside the network.
     async fn reach(&self, ports: &[u16]) -> Result<(), StepError> {
-        if self.service.front.is_none() {
+        let fronted = self.service.front.is_some() && self.site.fronts.open(self.service_name).await.is_ok();
+        if !fronted {
             return self.reach_alone(ports).await;
         }
         for port in ports {
@@ -173,7 +182,7 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// The same without a front: a short-lived container in the same network connects.
+    /// The same without a front, or with one that starts only later: a short-lived container in the same network connects.
     async fn reach_alone(&self, ports: &[u16]) -> Result<(), StepError> {
         let addresses: Vec<String> = ports.iter().map(|port| format!("{}:{port}", self.name)).collect();
         let network = self.service.definition.networks.keys().next();

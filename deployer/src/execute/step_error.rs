@@ -12,10 +12,10 @@ pub enum StepError {
     #[error(transparent)]
     Engine(#[from] engine::Error),
     /// A front refused or did not answer.
-    #[error("the front of {service} answered: {reason}")]
+    #[error("{front} answered: {reason}")]
     Front {
-        /// The service.
-        service: ServiceName,
+        /// Its container.
+        front: ContainerName,
         /// What it said.
         reason: String,
     },

@@ -285,21 +285,18 @@ impl Builder<'_> {
     fn make_room(&self, change: &Change<'_>) -> Vec<Step> {
         let running = change.old().filter(|container| container.state != State::Exited);
         let containers = running.map(|container| change.name_aside(self.stack, container));
-        let front = self
-            .front_container(change)
-            .filter(|_| change.service.front.is_none())
-            .map(|front| front.name.clone());
-        containers
-            .chain(front)
-            .map(|name| change.step(Op::Stop(name.clone()), Some(Op::Start(name))))
-            .collect()
+        let front = self.front_container(change).filter(|_| change.service.front.is_none());
+        let front = front.map(|front| front.name.clone());
+        let stop = containers.map(|name| change.step(Op::Stop(name.clone()), Some(Op::Start(name))));
+        let stop_front = front.map(|name| change.step(Op::Stop(name.clone()), Some(Op::StartFront(name))));
+        stop.chain(stop_front).collect()
     }
 
     fn start(&self, change: &Change<'_>) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.front_state(change) == FrontState::Fresh {
             let name = self.stack.name.front(change.name);
-            steps.push(change.step(Op::Start(name.clone()), Some(Op::Stop(name))));
+            steps.push(change.step(Op::StartFront(name.clone()), Some(Op::Stop(name))));
         }
         if change.how != How::Keep && change.service.kind != Kind::Job {
             let names = change.names(self.stack).into_iter();
@@ -309,18 +306,14 @@ impl Builder<'_> {
     }
 
     fn wait(&self, change: &Change<'_>) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if self.front_state(change) == FrontState::Fresh {
-            steps.push(change.step(Op::AwaitFront(change.name.clone()), None));
+        let names = change.names(self.stack).into_iter();
+        match (&change.service.kind, &change.how) {
+            (Kind::Job, _) => {
+                names.map(|name| change.step(Op::RunJob(name.clone()), Some(Op::Stop(name)))).collect()
+            }
+            (_, How::Keep) => Vec::new(),
+            _ => names.map(|name| change.step(Op::AwaitHealthy(name), None)).collect(),
         }
-        if change.service.kind == Kind::Job {
-            let names = change.names(self.stack).into_iter();
-            steps.extend(names.map(|name| change.step(Op::RunJob(name.clone()), Some(Op::Stop(name)))));
-        } else if change.how != How::Keep {
-            let names = change.names(self.stack).into_iter();
-            steps.extend(names.map(|name| change.step(Op::AwaitHealthy(name), None)));
-        }
-        steps
     }
 
     /// Everything that is ready is switched to in one wave.
@@ -331,13 +324,12 @@ impl Builder<'_> {
         let replaced: Vec<&Change<'_>> = self.with_front(FrontState::Replaced).collect();
         let stop = replaced.iter().map(|change| {
             let name = self.old_front(change);
-            change.step(Op::Stop(name.clone()), Some(Op::Start(name)))
+            change.step(Op::Stop(name.clone()), Some(Op::StartFront(name)))
         });
         let start = replaced.iter().map(|change| {
             let name = self.stack.name.front(change.name);
-            change.step(Op::Start(name.clone()), Some(Op::Stop(name)))
+            change.step(Op::StartFront(name.clone()), Some(Op::Stop(name)))
         });
-        let wait = replaced.iter().map(|change| change.step(Op::AwaitFront(change.name.clone()), None));
         let switch = serving().map(|change| {
             let undo = change.targets_before().map(|targets| Op::Switch(change.name.clone(), targets));
             change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), undo)
@@ -350,7 +342,6 @@ impl Builder<'_> {
             Wave::new("check from the fronts", check.collect()),
             Wave::new("stop the fronts with other ports", stop.collect()),
             Wave::new("start the fronts with the new ports", start.collect()),
-            Wave::new("wait for the new fronts", wait.collect()),
             Wave::new("switch", switch),
         ]
     }

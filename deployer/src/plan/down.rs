@@ -1,11 +1,11 @@
 //! From a running stack to nothing. Volumes with data stay unless they are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Op, Plan, Step, Verb, Wave};
 use crate::labels::Role;
 use crate::snapshot::{Container, Observed, State};
-use crate::stack::StackName;
+use crate::stack::{Release, StackName};
 
 /// What becomes of the volumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Volumes {
 /// The plan: stop everything, which can be taken back; then remove it, which cannot.
 #[must_use]
 pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
-    let cause = "the stack goes down";
+    let (cause, remove) = ("the stack goes down", volumes == Volumes::Remove);
     let ours: Vec<&Container> =
         observed.of(stack).filter(|container| container.role() != Some(Role::Keeper)).collect();
     let running = |role: Role| {
@@ -27,7 +27,10 @@ pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
             .filter(move |container| container.role() == Some(role) && container.state != State::Exited)
             .filter(|container| container.state != State::Created)
             .map(|container| {
-                Step::new(Op::Stop(container.name.clone()), Some(Op::Start(container.name.clone())), cause)
+                let name = container.name.clone();
+                let undo =
+                    if role == Role::Front { Op::StartFront(name.clone()) } else { Op::Start(name.clone()) };
+                Step::new(Op::Stop(name), Some(undo), cause)
             })
             .collect::<Vec<_>>()
     };
@@ -56,14 +59,18 @@ pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
                 Some(Role::State) => false,
                 Some(Role::Front) => true,
                 // A rollback needs the secrets of the releases that the history keeps.
-                _ => volumes == Volumes::Remove,
+                _ => remove,
             }
         });
-    let volumes: Vec<Step> =
+    let volumes_gone: Vec<Step> =
         removable.map(|(name, _)| Step::new(Op::RemoveVolume(name.clone()), None, cause)).collect();
+    // Without the history nobody can go back to what they are for.
+    let releases = observed.history.releases.iter().filter(|_| remove);
+    let images: BTreeSet<String> = releases.flat_map(Release::image_names).collect();
+    let images = images.into_iter().map(|name| Step::new(Op::UntagImage(name), None, cause)).collect();
     let retire = vec![
         Wave::new("remove the containers", containers),
-        Wave::new("remove networks and volumes", [networks, volumes].concat()),
+        Wave::new("remove networks, volumes and images", [networks, volumes_gone, images].concat()),
     ];
     Plan {
         verb: Verb::Down,

@@ -104,6 +104,13 @@ impl Human {
             }
             Event::StepDone { step, text, took } => self.done(*step, text, *took),
             Event::StepFailed { step, text, error } => self.failed(*step, text, error),
+            Event::StepStopped { step, .. } => {
+                self.in_wave(|wave| {
+                    wave.running.remove(step);
+                    wave.failed = true;
+                });
+                Vec::new()
+            }
             Event::Committed { release } => {
                 let mut lines = self.end_wave();
                 lines.push(format!("  {} {}", self.paint.green("●"), self.paint.bold(&committed(*release))));

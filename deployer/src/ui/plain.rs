@@ -57,6 +57,7 @@ impl Plain {
             Event::StepStarted { text, cause, .. } => self.verbose(|| format!("  {text} … ({cause})")),
             Event::StepDone { text, took, .. } => vec![format!("  {text} ({})", time(*took))],
             Event::StepFailed { text, error, .. } => failed(&format!("failed: {text}"), error),
+            Event::StepStopped { text, .. } => self.verbose(|| format!("  given up: {text}")),
             Event::Committed { release } => vec![committed(*release)],
             Event::Unwinding { reason } => failed("taking everything back", reason),
             Event::Undone { text } => vec![format!("  taken back: {text}")],

@@ -109,6 +109,81 @@ fn a_rollback_that_fails_after_any_step_changes_nothing() {
     a_rollback_that_fails_changes_nothing(Faults::after);
 }
 
+/// The number of the last step before the commit.
+fn last_step(scenario: &Scenario, arguments: &[&str]) -> usize {
+    let plan = scenario.expect(0, &[arguments, &["--dry-run"]].concat()).data;
+    plan.lines().take_while(|line| *line != "commit").filter(|line| line.starts_with("   ")).count() - 1
+}
+
+#[test]
+fn every_call_and_every_undo_may_be_repeated() {
+    let scenario = scenario("every call and every undo may be repeated");
+    scenario.deploy("v1");
+    let load = Load::start(scenario.port(), Mix::Light);
+    ask_for(&scenario, "v2");
+    scenario.expect(0, &["build", "--tag", "v2"]);
+    for (arguments, version) in [(&["deploy", "--tag", "v2", "--no-build"][..], "v2"), (&["rollback"], "v1")]
+    {
+        let before = snapshot(&scenario);
+        let last = Faults::after(last_step(&scenario, arguments)).twice();
+        assert_eq!(scenario.run_with(last, arguments), 10, "{arguments:?}");
+        same("every undo was done twice", &before, &snapshot(&scenario));
+        assert_eq!(scenario.run_with(Faults::none().twice(), arguments), 0, "{arguments:?}");
+        assert_eq!(http::version(scenario.port()).as_deref(), Some(version));
+    }
+    load.end().assert_unnoticed("a deploy and a rollback with every call repeated");
+    assert_eq!(scenario.run_with(Faults::none().twice(), &["down", "--volumes", "--yes"]), 0);
+    assert_eq!(snapshot(&scenario), Snapshot::default());
+}
+
+#[test]
+fn a_down_that_fails_at_any_step_brings_everything_back() {
+    let scenario = scenario("a down that fails at any step brings everything back");
+    scenario.deploy("v1");
+    let before = snapshot(&scenario);
+    let mut failed = 0;
+    for step in 0..MOST {
+        let fault = if step % 2 == 0 { Faults::before(step) } else { Faults::after(step) };
+        match scenario.run_with(fault, &["down", "--yes"]) {
+            10 => failed += 1,
+            // What follows the commit is only removing: that is finished by the next command.
+            11 => break,
+            other => panic!("{fault:?}: exit code {other}"),
+        }
+        // The containers were started again, and the front holds requests until theirs answers.
+        assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"), "{fault:?}");
+        same(
+            &format!("{fault:?}"),
+            &Snapshot { started: BTreeMap::new(), ..before.clone() },
+            &Snapshot { started: BTreeMap::new(), ..snapshot(&scenario) },
+        );
+    }
+    assert!(failed >= 4, "{failed} steps");
+    scenario.expect(0, &["down", "--volumes", "--yes"]);
+    assert_eq!(snapshot(&scenario), Snapshot::default());
+}
+
+/// An undo that fails leaves something that a person has to look at; the next command goes on from there.
+#[test]
+fn a_deploy_that_cannot_be_taken_back_is_gone_on_with_by_the_next() {
+    let scenario = scenario("a deploy that cannot be taken back is gone on with by the next command");
+    scenario.deploy("v1");
+    let before = snapshot(&scenario);
+    ask_for(&scenario, "v2");
+    scenario.expect(0, &["build", "--tag", "v2"]);
+    let deploy = ["deploy", "--tag", "v2", "--no-build"];
+    let load = Load::start(scenario.port(), Mix::Light);
+    let last = last_step(&scenario, &deploy);
+    for step in [0, last / 2, last] {
+        assert_eq!(scenario.run_with(Faults::after(last).undo(step), &deploy), 11, "undo of step {step}");
+        let left = snapshot(&scenario);
+        assert!(left.records.contains(&"unfinished deploy".to_owned()), "{:?}", left.records);
+        assert_eq!(scenario.run_with(Faults::before(0), &deploy), 10);
+        same(&format!("after the undo of step {step} failed"), &before, &snapshot(&scenario));
+    }
+    load.end().assert_unnoticed("deploys that could not be taken back");
+}
+
 /// Ends a deploy at every second step and has the next one put things in order, until one is not ended any more. Two
 /// versions take turns, so that nothing has to be built.
 fn a_deploy_that_ends_is_put_in_order(first: usize) {
@@ -146,6 +221,30 @@ fn a_deploy_that_ends_at_any_even_step_is_put_in_order_by_the_next() {
 #[test]
 fn a_deploy_that_ends_at_any_odd_step_is_put_in_order_by_the_next() {
     a_deploy_that_ends_is_put_in_order(1);
+}
+
+/// Taken back when it was not committed, finished when it was: a deploy of the release that was live begins with that.
+#[test]
+fn a_rollback_that_ends_at_any_step_is_put_in_order_by_the_next_deploy() {
+    let scenario = scenario("a rollback that ends half way is put in order by the next deploy");
+    for version in ["v1", "v2"] {
+        ask_for(&scenario, version);
+        scenario.deploy(version);
+    }
+    let (usual, deploy) = (parts(&scenario), ["deploy", "--tag", "v2", "--no-build"]);
+    let load = Load::start(scenario.port(), Mix::Light);
+    let ended = |step: &usize| scenario.run_with(Faults::crash(*step), &["rollback"]) != 0;
+    let steps = (0..MOST).take_while(ended).inspect(|step| {
+        assert_eq!(scenario.run_with(Faults::none(), &deploy), 0, "after step {step}");
+        assert_eq!(http::version(scenario.port()).as_deref(), Some("v2"), "after step {step}");
+        assert_eq!(parts(&scenario), usual, "something is left over, or gone, after step {step}");
+        assert!(snapshot(&scenario).records.iter().all(|line| !line.starts_with("unfinished")));
+    });
+    let steps = steps.count();
+    assert!(steps > 8, "{steps} steps");
+    let tally = load.end();
+    eprintln!("a rollback ended at {steps} steps: {tally}");
+    tally.assert_unnoticed("a rollback that ended at every step");
 }
 
 #[test]

@@ -33,10 +33,9 @@ fn a_first_deploy() {
        create container shop-web-1-1 | undo: remove container shop-web-1-1 | new service
        create the front of web | undo: remove container shop-web-front | new service
     3. start web
-       start shop-web-front | undo: stop shop-web-front | new service
+       start shop-web-front and wait until it answers | undo: stop shop-web-front | new service
        start shop-web-1-1 | undo: stop shop-web-1-1 | new service
     4. wait for web
-       wait for the front of web | new service
        wait until shop-web-1-1 is fit to serve | new service
     5. first route to web
        switch web to blue (release 1, 1 replicas) | new service
@@ -138,10 +137,9 @@ fn images_that_are_built_get_a_name_in_their_release() {
        create container shop-web-1-1 | undo: remove container shop-web-1-1 | new service
        create the front of web | undo: remove container shop-web-front | new service
     3. start web
-       start shop-web-front | undo: stop shop-web-front | new service
+       start shop-web-front and wait until it answers | undo: stop shop-web-front | new service
        start shop-web-1-1 | undo: stop shop-web-1-1 | new service
     4. wait for web
-       wait for the front of web | new service
        wait until shop-web-1-1 is fit to serve | new service
     5. first route to web
        switch web to blue (release 1, 1 replicas) | new service
@@ -188,15 +186,13 @@ fn other_published_ports() {
     2. create
        create the front of web | undo: remove container shop-web-front | its ports changed
     3. stop the fronts with other ports
-       stop shop-web-front-until-2 | undo: start shop-web-front-until-2 | its ports changed
+       stop shop-web-front-until-2 | undo: start shop-web-front-until-2 and wait until it answers | its ports changed
     4. start the fronts with the new ports
-       start shop-web-front | undo: stop shop-web-front | its ports changed
-    5. wait for the new fronts
-       wait for the front of web | its ports changed
-    6. switch
+       start shop-web-front and wait until it answers | undo: stop shop-web-front | its ports changed
+    5. switch
        switch web to blue (release 1, 1 replicas) | its ports changed
     commit
-    7. remove what no kept release needs
+    6. remove what no kept release needs
        remove container shop-web-front-until-2 | no kept release runs on it
     ");
 }
@@ -302,7 +298,7 @@ fn down_with_and_without_volumes() {
     insta::assert_snapshot!(down(Volumes::Keep), @r"
     down of shop
     1. stop the fronts
-       stop shop-web-front | undo: start shop-web-front | the stack goes down
+       stop shop-web-front | undo: start shop-web-front and wait until it answers | the stack goes down
     2. stop the services
        stop shop-store-1-1 | undo: start shop-store-1-1 | the stack goes down
        stop shop-web-1-1 | undo: start shop-web-1-1 | the stack goes down
@@ -311,14 +307,14 @@ fn down_with_and_without_volumes() {
        remove container shop-store-1-1 | the stack goes down
        remove container shop-web-1-1 | the stack goes down
        remove container shop-web-front | the stack goes down
-    4. remove networks and volumes
+    4. remove networks, volumes and images
        remove network shop_default | the stack goes down
        remove volume shop-web-front | the stack goes down
     ");
     insta::assert_snapshot!(down(Volumes::Remove), @r"
     down of shop
     1. stop the fronts
-       stop shop-web-front | undo: start shop-web-front | the stack goes down
+       stop shop-web-front | undo: start shop-web-front and wait until it answers | the stack goes down
     2. stop the services
        stop shop-store-1-1 | undo: start shop-store-1-1 | the stack goes down
        stop shop-web-1-1 | undo: start shop-web-1-1 | the stack goes down
@@ -327,7 +323,7 @@ fn down_with_and_without_volumes() {
        remove container shop-store-1-1 | the stack goes down
        remove container shop-web-1-1 | the stack goes down
        remove container shop-web-front | the stack goes down
-    4. remove networks and volumes
+    4. remove networks, volumes and images
        remove network shop_default | the stack goes down
        remove volume shop-web-front | the stack goes down
        remove volume shop_data | the stack goes down
