@@ -111,8 +111,11 @@ impl Run<'_> {
             }
             self.lock.journal(Entry::Wave(number)).await?;
             if let Err((failed, cause)) = self.wave(wave, first, self.interrupt).await {
-                if let StepError::Crashed(step) = cause {
-                    return Err(ExecuteError::Crashed(step));
+                match cause {
+                    StepError::Crashed(step) => return Err(ExecuteError::Crashed(step)),
+                    // Whoever holds the lock now may be at work on the same containers.
+                    StepError::LockLost => return Err(self.lock.gone().into()),
+                    _ => {}
                 }
                 return self.give_up(plan, Some(number), failed, cause).await;
             }
@@ -133,6 +136,7 @@ impl Run<'_> {
             match self.wave(wave, first, self.interrupt).await {
                 Ok(()) => first += wave.steps.len(),
                 Err((_, StepError::Crashed(step))) => return Err(ExecuteError::Crashed(step)),
+                Err((_, StepError::LockLost)) => return Err(self.lock.gone().into()),
                 Err((failed, cause)) => return Ok(Some(format!("{failed}: {}", chain(&cause)))),
             }
         }
@@ -148,7 +152,7 @@ impl Run<'_> {
         cause: StepError,
     ) -> Result<Outcome, ExecuteError> {
         self.events.send(Event::Unwinding { reason: failed.clone() });
-        let left = self.unwind(plan, reached).await;
+        let left = self.unwind(plan, reached).await?;
         if left.is_empty() {
             self.lock.close().await?;
             return Ok(Outcome::RolledBack { failed, cause });
@@ -156,8 +160,24 @@ impl Run<'_> {
         Ok(Outcome::Stuck { failed, cause, left })
     }
 
-    /// Takes back the waves up to this one, from the end. Steps that never happened are safe to take back too.
-    pub async fn unwind(&self, plan: &Plan, reached: Option<usize>) -> Vec<(String, String)> {
+    /// Takes back the waves up to this one, from the end. Steps that never happened are safe to take back too. Gives
+    /// what could not be taken back, each with the reason.
+    ///
+    /// # Errors
+    /// When the lock is lost: from then on nothing may be touched.
+    pub async fn unwind(
+        &self,
+        plan: &Plan,
+        reached: Option<usize>,
+    ) -> Result<Vec<(String, String)>, ExecuteError> {
+        tokio::select! {
+            biased;
+            () = self.lock.lost() => Err(self.lock.gone().into()),
+            left = self.take_back(plan, reached) => Ok(left),
+        }
+    }
+
+    async fn take_back(&self, plan: &Plan, reached: Option<usize>) -> Vec<(String, String)> {
         let Some(reached) = reached else { return Vec::new() };
         let mut left = Vec::new();
         let mut first: usize = plan.waves[..=reached].iter().map(|wave| wave.steps.len()).sum();
@@ -222,7 +242,11 @@ impl Run<'_> {
         });
         let failures: Vec<_> = join_all(steps).await.into_iter().filter_map(Result::err).collect();
         // A step that gave up because another one failed is not the cause.
-        let cause = failures.into_iter().min_by_key(|(_, error)| matches!(error, StepError::Interrupted));
+        let cause = failures.into_iter().min_by_key(|(_, error)| match error {
+            StepError::LockLost | StepError::Crashed(_) => 0,
+            StepError::Interrupted => 2,
+            _ => 1,
+        });
         cause.map_or(Ok(()), Err)
     }
 

@@ -30,7 +30,8 @@ pub use select::{select, unchanged};
 
 use crate::labels::Role;
 use crate::stack::{
-    Color, ContainerName, ImageId, NetworkName, Release, ReleaseNumber, ServiceName, StackName, VolumeName,
+    Color, ContainerName, ImageId, Nameless, NetworkName, Release, ReleaseNumber, ServiceName, StackName,
+    VolumeName,
 };
 
 /// One call to the engine or to a front. Plain data, safe to repeat.
@@ -39,8 +40,8 @@ use crate::stack::{
 pub enum Op {
     /// Gives an image that was built its name in this release.
     TagImage(ImageId, String),
-    /// Takes a name off an image; the last name takes the image with it.
-    UntagImage(String),
+    /// Takes a name off this image, unless the name means another one by now; the last name takes the image with it.
+    UntagImage(ImageId, String),
     /// Makes a network of the file.
     CreateNetwork(NetworkName),
     /// Removes a network of ours.
@@ -60,7 +61,7 @@ pub enum Op {
     /// Takes it out again.
     Disconnect(ContainerName, NetworkName),
     /// Removes a container of ours, running or not.
-    RemoveContainer(ContainerName),
+    RemoveContainer(ContainerName, Nameless),
     /// Gives a container of ours another name.
     Rename {
         /// Its name now.

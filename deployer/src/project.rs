@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context as _;
-use compose_file::model::{FileOrigin, FileSource, MountKind, Project};
+use compose_file::model::{FileOrigin, FileSource, MountKind, Project, PullPolicy};
 use compose_file::{Diagnostics, Loaded, Severity};
 
 use crate::commands::Session;
@@ -71,6 +71,14 @@ impl Workspace {
             .iter()
             .filter(|(name, service)| service.build.is_some() && wanted.has(name));
         services.map(|(name, _)| ServiceName::new(name)).collect()
+    }
+
+    /// One of the wanted images has to be asked for at its registry, whatever the engine has.
+    #[must_use]
+    pub fn always_pulls(&self, wanted: &Wanted) -> bool {
+        let mut services = self.project.services.iter().filter(|(name, _)| wanted.has(name));
+        services
+            .any(|(_, service)| service.build.is_none() && service.pull_policy == Some(PullPolicy::Always))
     }
 
     /// What a service is built from, with the release's number and the revision where the file asks for them.

@@ -2,7 +2,7 @@
 //!
 //! Plain data. It must never do I/O, and everything in it can be stored and read back by a later version.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use compose_file::model;
@@ -152,6 +152,16 @@ pub struct FileSet {
     pub mounts: Vec<(String, String)>,
 }
 
+/// What becomes of a container's volumes that have no name when it is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nameless {
+    /// They go with it.
+    Remove,
+    /// They stay on the engine.
+    Keep,
+}
+
 /// Which containers of a service serve a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serving {
@@ -194,13 +204,14 @@ impl Release {
     /// The names that the images built for it have on the engine: one by its number, one by its tag. None when its
     /// definition is no longer kept.
     #[must_use]
-    pub fn image_names(&self) -> BTreeSet<String> {
+    pub fn image_names(&self) -> BTreeMap<String, ImageId> {
         let services = self.stack.iter().flat_map(|stack| stack.services.values());
-        let built = services.filter(|service| service.image.built).map(|service| &service.image.reference);
+        let built = services.map(|service| &service.image).filter(|image| image.built);
         built
-            .flat_map(|reference| {
-                let repository = reference.rsplit_once(':').map_or(reference.as_str(), |(name, _)| name);
-                [reference.clone(), format!("{repository}:{}", self.tag)]
+            .flat_map(|image| {
+                let repository = image.reference.rsplit_once(':').map_or("", |(repository, _)| repository);
+                let by_tag = format!("{repository}:{}", self.tag);
+                [image.reference.clone(), by_tag].map(|name| (name, image.id.clone()))
             })
             .collect()
     }

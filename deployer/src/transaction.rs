@@ -105,7 +105,7 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         self.events.note(format!("taking back an interrupted {what}"));
-        let left = run.unwind(&journal.plan, journal.reached).await;
+        let left = run.unwind(&journal.plan, journal.reached).await?;
         if left.is_empty() {
             return Ok(self.lock.close().await?);
         }

@@ -7,7 +7,6 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use deployer::engine::credentials::Credentials;
-use deployer::engine::images::Untagged;
 use deployer::engine::own_image::{Program, UploadProgress};
 use deployer::engine::pull::Policy;
 use deployer::engine::{Endpoint, Engine, Kind};
@@ -176,9 +175,9 @@ async fn the_own_image_is_uploaded_once_and_runs() {
     );
     assert_eq!(found.config.labels["deployer.role"], "agent");
     let output = Command::new("docker").args(["run", "--rm", "--network=none", &image]).output().unwrap();
-    let removed = engine.untag_image(&image).await.unwrap();
+    engine.untag_image(&found.id, &image).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "it runs\n", "{output:?}");
-    assert_eq!(removed, Untagged::Gone);
+    assert_eq!(engine.find_image(&image).await.unwrap(), None);
 }
 
 #[test]
@@ -218,10 +217,13 @@ async fn tags_are_given_listed_and_taken_away() {
     }
     let tags: Vec<String> =
         engine.image_tags(&repository).await.unwrap().into_iter().map(|tag| tag.tag).collect();
-    for name in [format!("{repository}:v1"), format!("{repository}:v2"), image, format!("{repository}:gone")]
-    {
-        assert_eq!(engine.untag_image(&name).await.unwrap(), Untagged::Gone);
-    }
     assert_eq!(tags, ["v1", "v2"]);
+    let id = engine.image(&image).await.unwrap().id;
+    let (first, second) = (format!("{repository}:v1"), format!("{repository}:v2"));
+    engine.untag_image("sha256:another", &first).await.unwrap();
+    assert!(engine.find_image(&first).await.unwrap().is_some(), "the name means another image");
+    for name in [first, second, image, format!("{repository}:gone")] {
+        engine.untag_image(&id, &name).await.unwrap();
+    }
     assert!(engine.image_tags(&repository).await.unwrap().is_empty());
 }

@@ -32,7 +32,10 @@ pub async fn run(session: &Session, args: &cli::Deploy) -> anyhow::Result<Code> 
     let prepares =
         !args.no_build && (!workspace.builds(&wanted).is_empty() || !workspace.settings.build.is_empty());
     let deploy = Deploy { session, args, workspace: &workspace, wanted: &wanted, engine: &engine };
-    if !prepares && let Some((number, tag)) = deploy.unchanged().await? {
+    if !prepares
+        && !workspace.always_pulls(&wanted)
+        && let Some((number, tag)) = deploy.unchanged().await?
+    {
         return Ok(deploy.nothing(number, &tag));
     }
     deploy.check_ground().await?;
@@ -46,7 +49,9 @@ pub async fn run(session: &Session, args: &cli::Deploy) -> anyhow::Result<Code> 
     } else {
         KeepState::Yes
     };
-    transaction.end(keep).await?;
+    if let Err(error) = transaction.end(keep).await {
+        session.events.warn(format!("what the command itself needed is not cleared up: {error:#}"));
+    }
     match result? {
         Ended::Nothing(number, tag) => Ok(deploy.nothing(number, &tag)),
         Ended::Served(release) => Ok(served(session, &release)),

@@ -19,7 +19,7 @@ use super::error::Context;
 use super::streams::Pipe;
 use super::{Engine, Error, Kind};
 use crate::labels::{Labels, Role};
-use crate::stack::{ContainerName, FileEntry, NetworkName, StackName, VolumeName};
+use crate::stack::{ContainerName, FileEntry, Nameless, NetworkName, StackName, VolumeName};
 
 /// Where the state volume is mounted.
 pub const STATE: &str = "/state";
@@ -172,7 +172,7 @@ impl Engine {
         let body = bollard::body_full(archive.into());
         let result = self.docker().upload_to_container(name.as_str(), Some(options), body).await;
         let result = result.context("write files to volume", target);
-        self.remove_container(stack, &name).await?;
+        self.remove_container(stack, &name, Nameless::Remove).await?;
         result
     }
 
@@ -209,7 +209,7 @@ impl Engine {
         self.start(&name).await?;
         let code = self.await_exit(&name).await;
         let said = self.last_lines(&name, 5).await.join("\n");
-        self.remove_container(stack, &name).await?;
+        self.remove_container(stack, &name, Nameless::Remove).await?;
         Ok((code? != 0).then_some(said))
     }
 
@@ -253,7 +253,7 @@ impl Engine {
         let mount = volume(&stack.state_volume(), STATE, true);
         self.create(stack, &name, idle(image, labels, mount)).await?;
         let files = self.read_state(&name).await;
-        self.remove_container(stack, &name).await?;
+        self.remove_container(stack, &name, Nameless::Remove).await?;
         files
     }
 }

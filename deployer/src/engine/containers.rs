@@ -19,7 +19,7 @@ use super::error::Context;
 use super::{Engine, Error, Kind};
 use crate::labels;
 use crate::snapshot::{Container, HostPort, State};
-use crate::stack::{ContainerName, ImageId, NetworkName, StackName};
+use crate::stack::{ContainerName, ImageId, Nameless, NetworkName, StackName};
 
 /// A container at close range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Engine {
                 if wanted.iter().all(|(key, value)| found.labels.get(key) == Some(value)) {
                     return Ok(());
                 }
-                self.remove_container(stack, name).await?;
+                self.remove_container(stack, name, Nameless::Remove).await?;
                 self.docker()
                     .create_container(Some(options), body)
                     .await
@@ -140,11 +140,16 @@ impl Engine {
         absent_is_fine(result.context("stop container", name))
     }
 
-    /// Removes a container of this stack, running or not, with the volumes that have no name.
+    /// Removes a container of this stack, running or not.
     ///
     /// # Errors
     /// When it is not ours, or the engine cannot remove it.
-    pub async fn remove_container(&self, stack: &StackName, name: &ContainerName) -> Result<(), Error> {
+    pub async fn remove_container(
+        &self,
+        stack: &StackName,
+        name: &ContainerName,
+        nameless: Nameless,
+    ) -> Result<(), Error> {
         let found = match self.inspect(name).await {
             Ok(found) => found,
             Err(error) if error.is_not_found() => return Ok(()),
@@ -153,7 +158,8 @@ impl Engine {
         if found.labels.get(labels::STACK).map(String::as_str) != Some(stack.as_str()) {
             return Err(Error::because(Kind::Conflict, "remove container", name, "it is not ours"));
         }
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        let volumes = nameless == Nameless::Remove;
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
         let result = self.patient().remove_container(&found.id, Some(options)).await;
         match absent_is_fine(result.context("remove container", name)) {
             // Somebody else, or the engine itself after the end of an `AutoRemove` container, is at it already.

@@ -81,15 +81,6 @@ pub struct Tag {
     pub created: i64,
 }
 
-/// What came of taking a tag away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untagged {
-    /// It is gone, or was not there.
-    Gone,
-    /// It is an image's last tag, and a container needs the image.
-    InUse,
-}
-
 impl Engine {
     /// The image that this name, or id, means; none when the engine does not have it.
     ///
@@ -121,22 +112,20 @@ impl Engine {
         self.docker().tag_image(image, Some(options)).await.context("tag image", reference)
     }
 
-    /// Takes a name away, and the image with it when that was its last and nothing needs it.
+    /// Takes a name away from an image, and the image with it when that was its last and nothing needs it. A name that
+    /// means another image stays, and so does the last name of an image that a container needs.
     ///
     /// # Errors
     /// When the engine fails.
-    pub async fn untag_image(&self, reference: &str) -> Result<Untagged, Error> {
+    pub async fn untag_image(&self, image: &str, reference: &str) -> Result<(), Error> {
+        if self.find_image(reference).await?.is_none_or(|found| found.id != image) {
+            return Ok(());
+        }
         let options = RemoveImageOptionsBuilder::default().force(false).build();
-        match self
-            .docker()
-            .remove_image(reference, Some(options), None)
-            .await
-            .context("untag image", reference)
-        {
-            Ok(_) => Ok(Untagged::Gone),
-            Err(error) if error.is_not_found() => Ok(Untagged::Gone),
-            Err(error) if error.is_conflict() => Ok(Untagged::InUse),
-            Err(error) => Err(error),
+        let result = self.docker().remove_image(reference, Some(options), None).await;
+        match result.context("untag image", reference) {
+            Err(error) if !error.is_not_found() && !error.is_conflict() => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -79,4 +79,18 @@ impl Engine {
         let result = self.docker().remove_volume(name.as_str(), None::<RemoveVolumeOptions>).await;
         absent_is_fine(result.context("remove volume", name))
     }
+
+    /// Removes a volume that the engine made by itself for a container that named it; one with labels stays.
+    ///
+    /// # Errors
+    /// When somebody uses it, or the engine does not answer.
+    pub(crate) async fn remove_unlabelled_volume(&self, name: &VolumeName) -> Result<(), Error> {
+        match self.docker().inspect_volume(name.as_str()).await.context("inspect volume", name) {
+            Err(error) if error.is_not_found() => return Ok(()),
+            Ok(found) if found.labels.is_empty() => {}
+            other => return other.map(drop),
+        }
+        let result = self.docker().remove_volume(name.as_str(), None::<RemoveVolumeOptions>).await;
+        absent_is_fine(result.context("remove volume", name))
+    }
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use front::admin::{Command, Reply, Route};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::fronts::front_error;
 use super::{Evidence, Site, StepError, gate};
 use crate::event::Events;
 use crate::plan::{Op, Targets};
+use crate::snapshot::State;
 use crate::stack::{ContainerName, Service, ServiceName};
 
 /// A front reaches containers that are already fit to serve within this.
@@ -25,7 +27,7 @@ impl Site {
         let (engine, stack) = (&self.engine, &self.name);
         match op {
             Op::TagImage(image, reference) => engine.tag_image(image.as_str(), reference).await?,
-            Op::UntagImage(reference) => drop(engine.untag_image(reference).await?),
+            Op::UntagImage(image, reference) => engine.untag_image(image.as_str(), reference).await?,
             Op::CreateNetwork(name) => self.create_network(name).await?,
             Op::RemoveNetwork(name) => engine.remove_network(stack, name).await?,
             Op::CreateVolume(name, role) => self.create_volume(name, *role).await?,
@@ -35,7 +37,7 @@ impl Site {
             Op::CreateFront(service) => self.create_front(service).await?,
             Op::Connect(container, network) => self.connect(container, network).await?,
             Op::Disconnect(container, network) => engine.disconnect_network(container, network).await?,
-            Op::RemoveContainer(name) => engine.remove_container(stack, name).await?,
+            Op::RemoveContainer(name, nameless) => engine.remove_container(stack, name, *nameless).await?,
             Op::Rename { from, to } => engine.rename(stack, from, to).await?,
             Op::Start(name) => engine.start(name).await?,
             Op::StartFront(name) => self.fronts.start(name, stop).await?,
@@ -53,10 +55,18 @@ impl Site {
     /// A job that has run is not run again: its container says how it ended.
     async fn run_job(&self, name: &ContainerName, stop: &CancellationToken) -> Result<(), StepError> {
         let (instance, _) = self.instance(name)?;
-        self.engine.start(name).await?;
+        if self.engine.inspect(name).await?.state == State::Created {
+            self.engine.start(name).await?;
+        }
         let code = tokio::select! {
             () = stop.cancelled() => return Err(StepError::Interrupted),
             code = self.engine.await_exit(name) => code?,
+            // Nobody but the user can know how long a migration may take.
+            () = sleep(self.timeout.unwrap_or(Duration::MAX)) => {
+                let limit = self.timeout.unwrap_or_default().as_secs_f32();
+                let evidence = Box::new(Evidence::collect(&self.engine, name, None).await);
+                return Err(StepError::JobLate { service: instance.service.clone(), limit, evidence });
+            }
         };
         if code == 0 {
             return Ok(());

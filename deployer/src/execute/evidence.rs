@@ -33,10 +33,10 @@ pub struct Evidence {
 
 /// A container at close range; one that the engine keeps starting, in the moment after its last end. While it runs again
 /// the engine does not tell how it ended.
-pub(super) async fn settled(engine: &Engine, name: &ContainerName, before: i64) -> Result<Inspected, Error> {
+pub(super) async fn settled(engine: &Engine, name: &ContainerName) -> Result<Inspected, Error> {
     let mut found = engine.inspect(name).await?;
     for _ in 0..SETTLE_ATTEMPTS {
-        if found.state != State::Running || found.restarts <= before {
+        if found.state != State::Running || found.restarts == 0 {
             break;
         }
         tokio::time::sleep(SETTLE_PACE).await;
@@ -48,7 +48,7 @@ pub(super) async fn settled(engine: &Engine, name: &ContainerName, before: i64) 
 impl Evidence {
     /// Collects it, as far as the engine still answers.
     pub async fn collect(engine: &Engine, name: &ContainerName, last_probe: Option<String>) -> Self {
-        let (inspected, log) = tokio::join!(settled(engine, name, 0), engine.last_lines(name, LINES));
+        let (inspected, log) = tokio::join!(settled(engine, name), engine.last_lines(name, LINES));
         let Ok(found) = inspected else { return Self { output: last_probe, log, ..Self::default() } };
         let ended = matches!(found.state, State::Exited | State::Restarting);
         let probe = (found.probe.len() > 1).then(|| found.probe[1..].join(" "));

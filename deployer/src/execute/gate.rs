@@ -47,7 +47,7 @@ pub async fn await_healthy(
     let checked = first.probe.len() > 1;
     let natural = if checked { first.probe_limit } else { DEFAULT_LIMIT };
     let limit = site.timeout.unwrap_or(natural);
-    let gate = Gate { site, name, service_name: &instance.service, service, limit, restarts: first.restarts };
+    let gate = Gate { site, name, service_name: &instance.service, service, limit };
     let ports = gate.declared_ports();
     let passing = async {
         match (checked, ports.is_empty()) {
@@ -80,7 +80,6 @@ struct Gate<'a> {
     service_name: &'a ServiceName,
     service: &'a Service,
     limit: Duration,
-    restarts: i64,
 }
 
 impl Gate<'_> {
@@ -101,16 +100,17 @@ impl Gate<'_> {
 
     /// What the engine says of it.
     async fn look(&self) -> Result<Verdict, StepError> {
-        let found: Inspected = match settled(&self.site.engine, self.name, self.restarts).await {
+        let found: Inspected = match settled(&self.site.engine, self.name).await {
             Err(error) if error.is_not_found() => return Ok(Verdict::Unfit("it is gone".into())),
             other => other?,
         };
         let ended = matches!(found.state, State::Exited | State::Restarting | State::Created);
         Ok(match found.health.as_ref().map(|health| health.status) {
-            _ if found.state == State::Running && found.restarts > self.restarts => {
+            // Its start set the count to zero.
+            _ if found.state == State::Running && found.restarts > 0 => {
                 Verdict::Unfit("it ended and was started again".into())
             }
-            _ if ended || found.restarts > self.restarts => {
+            _ if ended || found.restarts > 0 => {
                 let oom = if found.oom_killed { " for want of memory" } else { "" };
                 Verdict::Unfit(format!("it exited with code {}{oom}", found.exit_code))
             }

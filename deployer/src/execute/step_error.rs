@@ -41,6 +41,16 @@ pub enum StepError {
         /// What it left behind.
         evidence: Box<Evidence>,
     },
+    /// A job did not end in time.
+    #[error("job {service} did not end within {limit} s")]
+    JobLate {
+        /// The service.
+        service: ServiceName,
+        /// `--timeout`, in seconds.
+        limit: f32,
+        /// What it left behind.
+        evidence: Box<Evidence>,
+    },
     /// Somebody asked to stop, or another step of the wave failed.
     #[error("interrupted")]
     Interrupted,
@@ -63,7 +73,9 @@ impl StepError {
     #[must_use]
     pub fn evidence(&self) -> Option<&Evidence> {
         match self {
-            Self::Unfit { evidence, .. } | Self::Job { evidence, .. } => Some(evidence),
+            Self::Unfit { evidence, .. } | Self::Job { evidence, .. } | Self::JobLate { evidence, .. } => {
+                Some(evidence)
+            }
             _ => None,
         }
     }

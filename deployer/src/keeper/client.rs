@@ -13,7 +13,7 @@ use crate::engine::{self, Engine, Inspected, Pipe};
 use crate::labels::{self, Labels, Role};
 use crate::record::Entry;
 use crate::snapshot::State;
-use crate::stack::{Release, StackName};
+use crate::stack::{Nameless, Release, StackName};
 
 /// Why there is no lock, or no lock any more.
 #[derive(Debug, thiserror::Error)]
@@ -83,11 +83,18 @@ pub async fn acquire(
     let failed = |source| LockError::Engine { stack: stack.clone(), source };
     let volume = compose_file::model::Volume { name: stack.state_volume().to_string(), ..Default::default() };
     let state = Labels::of(stack, Role::State).over(&BTreeMap::new());
-    engine.create_volume(stack, &volume, state).await.map_err(failed)?;
+    let ensure_volume = async || engine.create_volume(stack, &volume, state.clone()).await;
     let labels = Labels::of(stack, Role::Keeper).with(labels::HOLDER, holder).with(labels::SINCE, since);
     let deadline = Instant::now() + CONTEND;
     loop {
+        ensure_volume().await.map_err(failed)?;
         match engine.create_keeper(stack, image, labels.clone().over(&BTreeMap::new())).await {
+            // A command that ended may have removed the volume in between: the engine makes one then without labels,
+            // which goes with this keeper.
+            Ok(()) if ensure_volume().await.is_err() && Instant::now() < deadline => {
+                engine.remove_unstarted(&stack.lock()).await.map_err(failed)?;
+                engine.remove_unlabelled_volume(&stack.state_volume()).await.map_err(failed)?;
+            }
             Ok(()) => match engine.start_keeper(stack).await {
                 Ok(pipe) => return open(stack, pipe).await,
                 // A contender took it for one that was abandoned between creation and start.
@@ -112,14 +119,13 @@ async fn contend(engine: &Engine, stack: &StackName, deadline: Instant) -> Resul
         return Err(LockError::Foreign(stack.lock().to_string()));
     }
     let late = Instant::now() >= deadline;
-    if found.state == State::Created && late {
-        // Never by force: if its maker starts it this very moment, the engine keeps it.
-        let _started_meanwhile = engine.remove_unstarted(&stack.lock()).await;
+    // Never by force: if its maker starts it this very moment, the engine keeps it.
+    if found.state == State::Created && late && engine.remove_unstarted(&stack.lock()).await.is_ok() {
         return Ok(());
     }
     if late && found.state == State::Exited {
         // The engine was restarted between its end and its removal.
-        return engine.remove_container(stack, &stack.lock()).await.map_err(failed);
+        return engine.remove_container(stack, &stack.lock(), Nameless::Remove).await.map_err(failed);
     }
     if late {
         let label = |key: &str| found.labels.get(key).cloned().unwrap_or_else(|| "somebody".into());
@@ -182,6 +188,12 @@ impl Lock {
         if lost.wait_for(|gone| *gone).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The error that it stands for when the lock is lost.
+    #[must_use]
+    pub fn gone(&self) -> LockError {
+        LockError::Lost { stack: self.stack.clone(), reason: "it fell silent".into() }
     }
 
     /// Lets the lock go and waits until the engine has removed the keeper.

@@ -76,15 +76,13 @@ impl Files {
 
     /// Moves the staged release into the history once the journal says that it is committed. Safe to repeat.
     fn settle(&self) -> io::Result<()> {
-        let journal = Journal::parse(&self.stack, &self.read("journal")?);
-        let committed = matches!(&journal, Ok(Some(journal)) if journal.committed);
-        let staged = self.read("staged")?;
-        if !committed || staged.is_empty() {
-            return Ok(());
+        // A damaged journal is the reader's to complain about: nothing in it was committed as far as anybody knows.
+        let Ok(Some(journal)) = Journal::parse(&self.stack, &self.read("journal")?) else { return Ok(()) };
+        let completed = completed(&self.stack, &journal, &self.read("history")?, &self.read("staged")?);
+        match completed.map_err(io::Error::other)? {
+            Some(history) => self.replace("history", history.as_bytes()),
+            None => Ok(()),
         }
-        let history = completed(&self.stack, &self.read("history")?, &staged).map_err(io::Error::other)?;
-        self.replace("history", history.as_bytes())?;
-        self.replace("staged", b"")
     }
 
     fn read(&self, name: &str) -> io::Result<String> {
@@ -113,8 +111,17 @@ impl Files {
     }
 }
 
-/// The history with the staged release, unless it has it already.
-fn completed(stack: &str, history: &str, staged: &str) -> Result<String, RecordError> {
+/// The history with the staged release, when that is the one that the journal's command committed and is not in it yet.
+/// What a command staged that was taken back stays behind, and belongs to nothing.
+fn completed(
+    stack: &str,
+    journal: &Journal,
+    history: &str,
+    staged: &str,
+) -> Result<Option<String>, RecordError> {
+    let Some(number) = journal.plan.release.filter(|_| journal.committed && !staged.is_empty()) else {
+        return Ok(None);
+    };
     let damaged = |error: serde_json::Error| RecordError::Damaged {
         what: "staged release",
         stack: stack.into(),
@@ -122,8 +129,10 @@ fn completed(stack: &str, history: &str, staged: &str) -> Result<String, RecordE
     };
     let release: Release = serde_json::from_str(staged).map_err(damaged)?;
     let before = History::parse(stack, history)?;
-    let known = before.get(release.number).is_some();
-    serde_json::to_string(&if known { before } else { before.with(release) }).map_err(damaged)
+    if release.number != number || before.get(number).is_some() {
+        return Ok(None);
+    }
+    serde_json::to_string(&before.with(release)).map(Some).map_err(damaged)
 }
 
 /// The files as a reader finds them, with a commit that was cut short completed in the reader's copy only.
@@ -133,9 +142,11 @@ fn completed(stack: &str, history: &str, staged: &str) -> Result<String, RecordE
 pub fn settled(stack: &str, mut files: BTreeMap<String, String>) -> Result<Stored, RecordError> {
     let mut take = |name: &str| files.remove(name).unwrap_or_default();
     let (journal, history, key, staged) = (take("journal"), take("history"), take("key"), take("staged"));
-    let committed = Journal::parse(stack, &journal)?.is_some_and(|journal| journal.committed);
-    let history =
-        if committed && !staged.is_empty() { completed(stack, &history, &staged)? } else { history };
+    let completed = match Journal::parse(stack, &journal)? {
+        Some(journal) => completed(stack, &journal, &history, &staged)?,
+        None => None,
+    };
+    let history = completed.unwrap_or(history);
     Ok(Stored { journal, history, key })
 }
 

@@ -1,15 +1,15 @@
 //! Changes to services become waves of steps. Deploy and rollback differ in the changes, not in this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use compose_file::model::Restart;
+use compose_file::model::{Port, Restart};
 
 use super::levels::levels;
 use super::retire::retire;
 use super::{Instance, Op, Plan, PlanError, Step, Targets, Verb, Wave};
 use crate::labels::Role;
 use crate::snapshot::{Container, Observed, State};
-use crate::stack::{ContainerName, Kind, Release, Service, ServiceName, Serving, Stack};
+use crate::stack::{ContainerName, Kind, Nameless, Release, Service, ServiceName, Serving, Stack};
 
 mod ground;
 mod restart;
@@ -52,6 +52,8 @@ enum FrontState {
     Stays,
     /// There is none that runs: it can be given its route as soon as there are targets.
     Fresh,
+    /// The same, but another front of the stack, which has to make way, still holds its port.
+    Late,
     /// It has to make way for one with other ports.
     Replaced,
 }
@@ -70,10 +72,11 @@ pub fn assemble(
     changes: &[Change<'_>],
     observed: &Observed,
     release: &Release,
-    notes: Vec<String>,
+    mut notes: Vec<String>,
 ) -> Result<Plan, PlanError> {
     let stack = release.stack.as_ref().expect("a release that is planned has its definition");
     let builder = Builder { stack, observed, release, changes };
+    notes.extend(builder.gaps());
     let mut waves = builder.prepare();
     for level in levels(stack, changes)? {
         waves.extend(builder.level(&level));
@@ -157,8 +160,34 @@ impl Builder<'_> {
         match self.front_container(change) {
             Some(container) if container.hash().as_ref() != Some(&front.hash) => FrontState::Replaced,
             Some(container) if container.state == State::Running => FrontState::Stays,
+            _ if self.holds_ports_of(change).next().is_some() => FrontState::Late,
             _ => FrontState::Fresh,
         }
+    }
+
+    /// Fronts of other services that run and hold a port which the front of this one shall publish.
+    fn holds_ports_of(&self, change: &Change<'_>) -> impl Iterator<Item = &Container> {
+        let published = change.service.front.as_ref().map_or(&[][..], |front| &front.published);
+        let wanted: Vec<u16> = published.iter().filter_map(host_port).collect();
+        let own = self.stack.name.front(change.name);
+        self.observed.of(&self.stack.name).filter(move |container| {
+            container.role() == Some(Role::Front)
+                && container.state == State::Running
+                && container.name != own
+                && container.ports.iter().any(|port| wanted.contains(&port.host))
+        })
+    }
+
+    /// Fronts that no service needs any more and whose ports others shall have. Those that are replaced are not among
+    /// them: they have their own way out.
+    fn making_way(&self) -> BTreeSet<ContainerName> {
+        let late = self.with_front(FrontState::Late).chain(self.with_front(FrontState::Replaced));
+        let holders = late.flat_map(|change| self.holds_ports_of(change));
+        let goes = |container: &&Container| {
+            let service = container.service().and_then(|name| self.stack.services.get(&name));
+            service.is_none_or(|service| service.front.is_none())
+        };
+        holders.filter(goes).map(|container| container.name.clone()).collect()
     }
 
     fn with_front(&self, state: FrontState) -> impl Iterator<Item = &Change<'_>> {
@@ -214,7 +243,10 @@ impl Builder<'_> {
     fn create_containers(&self, change: &Change<'_>) -> Vec<Step> {
         let names = change.names(self.stack).into_iter();
         names
-            .map(|name| change.step(Op::CreateContainer(name.clone()), Some(Op::RemoveContainer(name))))
+            .map(|name| {
+                let undo = Op::RemoveContainer(name.clone(), Nameless::Remove);
+                change.step(Op::CreateContainer(name), Some(undo))
+            })
             .collect()
     }
 
@@ -242,9 +274,10 @@ impl Builder<'_> {
         let name = self.stack.name.front(change.name);
         match self.front_state(change) {
             FrontState::None => Vec::new(),
-            FrontState::Fresh if self.front_container(change).is_some() => Vec::new(),
-            FrontState::Fresh | FrontState::Replaced => {
-                vec![change.step(Op::CreateFront(change.name.clone()), Some(Op::RemoveContainer(name)))]
+            FrontState::Fresh | FrontState::Late if self.front_container(change).is_some() => Vec::new(),
+            FrontState::Fresh | FrontState::Late | FrontState::Replaced => {
+                let undo = Op::RemoveContainer(name, Nameless::Remove);
+                vec![change.step(Op::CreateFront(change.name.clone()), Some(undo))]
             }
             FrontState::Stays => self.connect_front(change, &name),
         }
@@ -321,29 +354,50 @@ impl Builder<'_> {
         let serving = || self.with_front(FrontState::Stays).filter(|change| change.how != How::Keep);
         let check = serving()
             .map(|change| change.step(Op::Check(change.name.clone(), change.targets(self.stack)), None));
-        let replaced: Vec<&Change<'_>> = self.with_front(FrontState::Replaced).collect();
-        let stop = replaced.iter().map(|change| {
-            let name = self.old_front(change);
-            change.step(Op::Stop(name.clone()), Some(Op::StartFront(name)))
-        });
-        let start = replaced.iter().map(|change| {
-            let name = self.stack.name.front(change.name);
-            change.step(Op::StartFront(name.clone()), Some(Op::Stop(name)))
-        });
         let switch = serving().map(|change| {
             let undo = change.targets_before().map(|targets| Op::Switch(change.name.clone(), targets));
             change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), undo)
         });
-        let first = replaced
-            .iter()
+        let first = self
+            .new_fronts()
             .map(|change| change.step(Op::Switch(change.name.clone(), change.targets(self.stack)), None));
-        let switch = switch.chain(first).collect();
+        let start = self.new_fronts().map(|change| {
+            let name = self.stack.name.front(change.name);
+            change.step(Op::StartFront(name.clone()), Some(Op::Stop(name)))
+        });
         vec![
             Wave::new("check from the fronts", check.collect()),
-            Wave::new("stop the fronts with other ports", stop.collect()),
+            Wave::new("stop the fronts that make way", self.stop_fronts()),
             Wave::new("start the fronts with the new ports", start.collect()),
-            Wave::new("switch", switch),
+            Wave::new("switch", switch.chain(first).collect()),
         ]
+    }
+
+    /// What clients will notice of fronts that make way for others.
+    fn gaps(&self) -> impl Iterator<Item = String> {
+        self.new_fronts().map(|change| {
+            let name = change.name;
+            format!(
+                "the ports or addresses of {name} change: they refuse connections for a moment at the switch"
+            )
+        })
+    }
+
+    /// The fronts that can start only when others have made way.
+    fn new_fronts(&self) -> impl Iterator<Item = &Change<'_>> {
+        self.with_front(FrontState::Replaced).chain(self.with_front(FrontState::Late))
+    }
+
+    fn stop_fronts(&self) -> Vec<Step> {
+        let replaced = self.with_front(FrontState::Replaced).map(|change| {
+            let name = self.old_front(change);
+            change.step(Op::Stop(name.clone()), Some(Op::StartFront(name)))
+        });
+        let making_way = self.making_way().into_iter().map(|name| {
+            let undo = Op::StartFront(name.clone());
+            Step::new(Op::Stop(name), Some(undo), "its ports go to another service")
+        });
+        replaced.chain(making_way).collect()
     }
 
     /// The container that one of an in-place service takes over from.
@@ -371,6 +425,11 @@ impl Builder<'_> {
         }
         instances
     }
+}
+
+/// The one port of the host that an entry names.
+fn host_port(port: &Port) -> Option<u16> {
+    port.published.as_deref()?.parse().ok()
 }
 
 fn rename(change: &Change<'_>, from: ContainerName, to: ContainerName) -> Step {

@@ -49,7 +49,7 @@ pub fn deploy(stack: &Stack, observed: &Observed, meta: &Meta) -> Result<Decisio
         serving,
         stack: Some(stack.clone()),
     };
-    let notes = notes(&stack, &changes);
+    let notes = notes(&changes);
     let plan = assemble(Verb::Deploy, &changes, observed, &release, notes)?;
     Ok(Decision::Change(Box::new(Planned { plan, release })))
 }
@@ -134,7 +134,8 @@ fn containers_differ(service: &Service, found: Option<&(Serving, Vec<&Container>
     Some(format!("{} does not run", stopped.name))
 }
 
-fn front_differs(
+/// Why the front of a service cannot stay as it is, if it cannot.
+pub(super) fn front_differs(
     stack: &Stack,
     observed: &Observed,
     name: &ServiceName,
@@ -145,7 +146,7 @@ fn front_differs(
         return Some("its front is gone".into());
     };
     if container.hash().as_ref() != Some(&front.hash) {
-        return Some("its ports changed".into());
+        return Some("its ports or addresses changed".into());
     }
     if container.state != State::Running {
         return Some("its front does not run".into());

@@ -10,7 +10,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TagImage(_, reference) => write!(f, "tag image {reference}"),
-            Self::UntagImage(reference) => write!(f, "untag image {reference}"),
+            Self::UntagImage(_, reference) => write!(f, "untag image {reference}"),
             Self::CreateNetwork(name) => write!(f, "create network {name}"),
             Self::RemoveNetwork(name) => write!(f, "remove network {name}"),
             Self::CreateVolume(name, _) => write!(f, "create volume {name}"),
@@ -20,7 +20,7 @@ impl fmt::Display for Op {
             Self::CreateFront(service) => write!(f, "create the front of {service}"),
             Self::Connect(name, network) => write!(f, "connect {name} to network {network}"),
             Self::Disconnect(name, network) => write!(f, "disconnect {name} from network {network}"),
-            Self::RemoveContainer(name) => write!(f, "remove container {name}"),
+            Self::RemoveContainer(name, _) => write!(f, "remove container {name}"),
             Self::Rename { from, to } => write!(f, "rename container {from} to {to}"),
             Self::Start(name) => write!(f, "start {name}"),
             Self::StartFront(name) => write!(f, "start {name} and wait until it answers"),

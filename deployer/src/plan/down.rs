@@ -1,11 +1,11 @@
 //! From a running stack to nothing. Volumes with data stay unless they are asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Op, Plan, Step, Verb, Wave};
 use crate::labels::Role;
 use crate::snapshot::{Container, Observed, State};
-use crate::stack::{Release, StackName};
+use crate::stack::{ImageId, Nameless, Release, StackName};
 
 /// What becomes of the volumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub enum Volumes {
 #[must_use]
 pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
     let (cause, remove) = ("the stack goes down", volumes == Volumes::Remove);
+    let nameless = if remove { Nameless::Remove } else { Nameless::Keep };
     let ours: Vec<&Container> =
         observed.of(stack).filter(|container| container.role() != Some(Role::Keeper)).collect();
     let running = |role: Role| {
@@ -44,7 +45,7 @@ pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
     ];
     let containers = ours
         .iter()
-        .map(|container| Step::new(Op::RemoveContainer(container.name.clone()), None, cause))
+        .map(|container| Step::new(Op::RemoveContainer(container.name.clone(), nameless), None, cause))
         .collect();
     let networks: Vec<Step> = observed
         .networks
@@ -66,8 +67,9 @@ pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
         removable.map(|(name, _)| Step::new(Op::RemoveVolume(name.clone()), None, cause)).collect();
     // Without the history nobody can go back to what they are for.
     let releases = observed.history.releases.iter().filter(|_| remove);
-    let images: BTreeSet<String> = releases.flat_map(Release::image_names).collect();
-    let images = images.into_iter().map(|name| Step::new(Op::UntagImage(name), None, cause)).collect();
+    let images: BTreeMap<String, ImageId> = releases.flat_map(Release::image_names).collect();
+    let untag = |(name, image)| Step::new(Op::UntagImage(image, name), None, cause);
+    let images = images.into_iter().map(untag).collect();
     let retire = vec![
         Wave::new("remove the containers", containers),
         Wave::new("remove networks, volumes and images", [networks, volumes_gone, images].concat()),

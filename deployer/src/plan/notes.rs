@@ -1,10 +1,10 @@
 //! What the user should know before a plan is carried out.
 
 use super::assemble::{Change, How};
-use crate::stack::{Kind, Stack};
+use crate::stack::Kind;
 
 /// One sentence for each thing that is not as seamless as the rest.
-pub fn notes(stack: &Stack, changes: &[Change<'_>]) -> Vec<String> {
+pub fn notes(changes: &[Change<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     for change in changes.iter().filter(|change| change.how != How::Keep) {
         let name = change.name;
@@ -38,18 +38,5 @@ pub fn notes(stack: &Stack, changes: &[Change<'_>]) -> Vec<String> {
             notes.push(format!("{name}: restart is unless-stopped, because the file names none"));
         }
     }
-    notes.extend(
-        changes
-            .iter()
-            .filter(|change| change.how == How::Keep)
-            .filter(|change| change.cause == "its ports changed")
-            .map(|change| {
-                format!(
-                    "the ports of {} change: its front is replaced, which refuses connections for a moment",
-                    change.name
-                )
-            }),
-    );
-    debug_assert!(changes.iter().all(|change| stack.services.contains_key(change.name)));
     notes
 }

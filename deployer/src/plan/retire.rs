@@ -1,6 +1,6 @@
 //! What follows the commit: drain, keep as standby, remove what no kept release needs. Forward only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use compose_file::model::Restart;
 
@@ -10,7 +10,8 @@ use crate::labels::Role;
 use crate::record::KEPT;
 use crate::snapshot::{Container, Observed};
 use crate::stack::{
-    ContainerName, Kind, NetworkName, Release, ReleaseNumber, ServiceName, Stack, VolumeName,
+    ContainerName, ImageId, Kind, Nameless, NetworkName, Release, ReleaseNumber, ServiceName, Stack,
+    VolumeName,
 };
 
 /// The waves after the commit.
@@ -21,7 +22,7 @@ pub fn retire(stack: &Stack, changes: &[Change<'_>], observed: &Observed, releas
         Wave::new("drain", retiring.drain()),
         Wave::new("keep the old containers as standby", policy),
         Wave::new("stop the old containers", stop),
-        Wave::new("remove what no kept release needs", retiring.containers()),
+        Wave::new("remove what no kept release needs", [retiring.containers(), retiring.left()].concat()),
         Wave::new("remove networks, volumes and images that nothing needs", retiring.leftovers()),
     ]
 }
@@ -99,8 +100,26 @@ impl Retiring<'_> {
         let spares = self.ours().filter(spare).map(|container| container.name.clone());
         spares
             .chain(self.fronts())
-            .map(|name| Step::new(Op::RemoveContainer(name), None, "no kept release runs on it"))
+            .map(|name| Op::RemoveContainer(name, Nameless::Remove))
+            .map(|op| Step::new(op, None, "no kept release runs on it"))
             .collect()
+    }
+
+    /// Networks that a service has left: its front leaves them too, or nobody could remove them.
+    fn left(&self) -> Vec<Step> {
+        let fronted = self.stack.services.iter().filter(|(_, service)| service.front.is_some());
+        let fronts = fronted.filter_map(|(name, service)| {
+            let front = self.observed.container(&self.stack.name.front(name))?;
+            let stays = front.hash().as_ref() == service.front.as_ref().map(|front| &front.hash);
+            stays.then_some((front, service))
+        });
+        let left = fronts.flat_map(|(front, service)| {
+            let wanted: BTreeSet<NetworkName> =
+                service.definition.networks.keys().filter_map(|key| self.stack.network(key)).collect();
+            let left = front.networks.iter().filter(move |network| !wanted.contains(*network));
+            left.map(|network| Op::Disconnect(front.name.clone(), network.clone()))
+        });
+        left.map(|op| Step::new(op, None, "the service has left the network")).collect()
     }
 
     /// Fronts whose service has none any more, and those that made way for one with other ports.
@@ -113,23 +132,20 @@ impl Retiring<'_> {
             })
             .map(|container| container.name.clone())
             .collect();
-        for change in self.changes {
+        let replaced = self.changes.iter().filter_map(|change| {
             let name = self.stack.name.front(change.name);
-            let old = self.observed.container(&name).and_then(Container::hash);
-            if let Some((old, new)) =
-                old.zip(change.service.front.as_ref()).filter(|(old, new)| *old != new.hash)
-            {
-                debug_assert_ne!(old, new.hash);
-                names.push(ContainerName::new(format!("{name}-until-{}", self.release.number)));
-            }
-        }
+            let old = self.observed.container(&name)?.hash()?;
+            let makes_way = old != change.service.front.as_ref()?.hash;
+            makes_way.then(|| ContainerName::new(format!("{name}-until-{}", self.release.number)))
+        });
+        names.extend(replaced);
         names
     }
 
     fn leftovers(&self) -> Vec<Step> {
         let networks = self.networks().into_iter().map(Op::RemoveNetwork);
         let volumes = self.volumes().into_iter().map(Op::RemoveVolume);
-        let images = self.images().into_iter().map(Op::UntagImage);
+        let images = self.images().into_iter().map(|(name, image)| Op::UntagImage(image, name));
         networks
             .chain(volumes)
             .chain(images)
@@ -171,9 +187,9 @@ impl Retiring<'_> {
     }
 
     /// Names of images that only releases have which the history lets go now.
-    fn images(&self) -> BTreeSet<String> {
-        let needed: BTreeSet<String> = self.kept().flat_map(Release::image_names).collect();
+    fn images(&self) -> BTreeMap<String, ImageId> {
+        let needed: BTreeMap<String, ImageId> = self.kept().flat_map(Release::image_names).collect();
         let dropped = self.observed.history.releases.iter().rev().skip(KEPT - 1);
-        dropped.flat_map(Release::image_names).filter(|name| !needed.contains(name)).collect()
+        dropped.flat_map(Release::image_names).filter(|(name, _)| !needed.contains_key(name)).collect()
     }
 }

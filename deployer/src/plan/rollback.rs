@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Change, How, assemble};
 use super::checks::check_ground;
-use super::deploy::Meta;
+use super::deploy::{Meta, front_differs};
 use super::notes::notes;
 use super::{Decision, PlanError, Planned, Verb};
 use crate::snapshot::{Container, Observed, State};
@@ -71,7 +71,7 @@ pub fn rollback(
         serving,
         stack: Some(stack.clone()),
     };
-    let notes = notes(stack, &changes);
+    let notes = notes(&changes);
     let plan = assemble(Verb::Rollback, &changes, observed, &release, notes)?;
     Ok(Decision::Change(Box::new(Planned { plan, release })))
 }
@@ -89,8 +89,10 @@ impl<'a> GoingBack<'a> {
         let live = self.observed.history.serving(name);
         let from =
             live.map(|serving| (serving.clone(), self.observed.serving(&self.stack.name, name, serving)));
-        if self.serves_already(service, from.as_ref()) {
-            return Ok(None);
+        if let Some((serving, _)) = from.as_ref().filter(|_| self.serves_already(service, from.as_ref())) {
+            let to = serving.clone();
+            let cause = front_differs(self.stack, self.observed, name, service);
+            return Ok(cause.map(|cause| Change { name, service, from, to, how: How::Keep, cause }));
         }
         let (to, how) = match self.standby(name, service) {
             Some(serving) => (serving, How::Revive),

@@ -188,7 +188,10 @@ fn front(context: &Context<'_>, definition: &model::Service, facts: &ImageFacts)
     let addresses: BTreeMap<_, _> = definition
         .networks
         .iter()
-        .filter(|(_, attachment)| attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some())
+        .filter(|(_, attachment)| {
+            let fixed = attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some();
+            fixed || !attachment.aliases.is_empty()
+        })
         .collect();
     let settings = &context.settings;
     let parts = (&listeners, &published, &addresses, &settings.hold, &settings.trusted_proxies);

@@ -121,6 +121,9 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     }
 }
 
+/// Nobody means more than a hundred years, and clocks overflow at some point.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
 /// Compose's spelling of a duration.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -144,7 +147,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
             };
         rest = &rest[units..];
     }
-    Duration::try_from_secs_f64(total).ok()
+    Duration::try_from_secs_f64(total).ok().filter(|duration| *duration <= LONGEST)
 }
 
 #[cfg(test)]

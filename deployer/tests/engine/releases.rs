@@ -79,6 +79,35 @@ fn a_rollback_to_a_release_whose_image_is_gone_is_refused() {
 }
 
 #[test]
+fn what_a_failed_deploy_was_to_be_never_gets_into_the_history() {
+    let scenario = Scenario::new("a failed deploy is in no history, whatever comes after it", "web");
+    scenario.deploy("v1");
+    scenario.set("UNHEALTHY", "on-purpose");
+    scenario.set("VERSION", "v2");
+    scenario.expect(10, &["deploy", "--tag", "v2", "--timeout", "2s"]);
+    scenario.expect(0, &["down", "--yes"]);
+    assert_eq!(history(&scenario), [(1, "v1".to_owned(), None)]);
+    scenario.set("UNHEALTHY", "");
+    scenario.deploy("v3");
+    assert_eq!(history(&scenario)[0], (2, "v3".to_owned(), None));
+}
+
+#[test]
+fn a_rollback_brings_ports_back_too() {
+    let scenario = Scenario::new("a rollback brings ports back, and no container is touched", "web");
+    scenario.deploy("v1");
+    let (old, new) = (scenario.port(), scenario.get("PORT2"));
+    let web = format!("{}-web-1-1", scenario.name);
+    let before = snapshot(&scenario).started[&web].clone();
+    scenario.set("PORT", &new);
+    scenario.deploy("v1");
+    assert_eq!((http::version(old), http::version(scenario.port()).as_deref()), (None, Some("v1")));
+    scenario.expect(0, &["rollback"]);
+    assert_eq!((http::version(old).as_deref(), http::version(scenario.port())), (Some("v1"), None));
+    assert_eq!(snapshot(&scenario).started[&web], before);
+}
+
+#[test]
 fn five_releases_keep_their_images_and_one_its_containers() {
     let scenario = Scenario::new("five releases keep their images, and one its containers", "web");
     for version in ["v1", "v2", "v3", "v4", "v5", "v6", "v7"] {

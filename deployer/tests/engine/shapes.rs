@@ -39,7 +39,7 @@ fn another_published_port_needs_a_new_front_and_no_new_containers() {
     let before = snapshot(&scenario);
     scenario.set("PORT", &new);
     let plan = scenario.expect(0, &["plan", "--tag", "v1"]);
-    assert!(plan.data.contains("its front is replaced"), "{}", plan.text);
+    assert!(plan.data.contains("they refuse connections for a moment"), "{}", plan.text);
     scenario.deploy("v1");
     assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
     assert_eq!(http::version(old), None);
@@ -48,6 +48,37 @@ fn another_published_port_needs_a_new_front_and_no_new_containers() {
     assert_eq!(after.started[&web], before.started[&web], "the containers serve on");
     assert_ne!(after.containers[&front], before.containers[&front]);
     assert_eq!(after.containers.len(), before.containers.len(), "{after:#?}");
+}
+
+#[test]
+fn a_service_that_is_renamed_takes_its_port_along() {
+    let scenario = Scenario::new("a renamed service takes its port along", "web");
+    scenario.deploy("v1");
+    let text = std::fs::read_to_string(scenario.folder.path().join("compose.yaml")).unwrap();
+    scenario.write("compose.yaml", &text.replace("  web:\n", "  site:\n"));
+    scenario.deploy("v2");
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v2"));
+    scenario.expect(0, &["rollback"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+    scenario.deploy("v3");
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v3"));
+}
+
+#[test]
+fn a_network_that_a_service_left_is_removed_once_no_release_needs_it() {
+    let scenario = Scenario::new("a network that nobody needs any more goes", "web");
+    let networks =
+        |list: &str| format!("services: {{web: {{networks: [{list}]}}}}\nnetworks: {{side: {{}}}}\n");
+    scenario.overlay(&networks("default, side"));
+    scenario.deploy("v1");
+    let side = format!("{}_side", scenario.name);
+    assert!(snapshot(&scenario).networks.contains_key(&side));
+    scenario.write("overlay.yaml", "services: {web: {}}\n");
+    for version in ["v2", "v3"] {
+        let ended = scenario.deploy(version);
+        assert!(!ended.text.contains("unfinished"), "{}", ended.text);
+    }
+    assert!(!snapshot(&scenario).networks.contains_key(&side));
 }
 
 #[test]

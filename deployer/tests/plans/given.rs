@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compose_file::model::Port;
 use deployer::labels::{Labels, Role};
 use deployer::plan::{self, Decision, Meta};
 use deployer::record::History;
-use deployer::snapshot::{Container, Labelled, Observed, State};
+use deployer::snapshot::{Container, HostPort, Labelled, Observed, State};
 use deployer::stack::{
     ContainerName, Context, FileContents, ImageFacts, ImageId, Key, NetworkName, Release, ReleaseNumber,
-    ServiceName, Settings, Stack, StackName, VolumeName, resolve,
+    Service, ServiceName, Settings, Stack, StackName, VolumeName, resolve,
 };
 
 /// A stack named `shop`, from a Compose file; the images are what their names say.
@@ -92,32 +93,48 @@ fn add_release(observed: &mut Observed, release: &Release, state: State) {
         for replica in 1..=serving.replicas {
             let container = stack.name.container(name, serving.made_in, replica);
             let labels = labels.clone().instance(serving.made_in, serving.color, replica);
-            add(observed, container, stack, labels, state);
+            add(
+                observed,
+                stack,
+                service,
+                Container { labels: labels.over(&BTreeMap::new()), ..blank(container, state) },
+            );
         }
         if let Some(front) = service.front.as_ref().filter(|_| state == State::Running) {
             let labels = Labels::of(&stack.name, Role::Front).service(name).hash(&front.hash);
-            add(observed, stack.name.front(name), stack, labels, state);
+            let published = front.published.iter().filter_map(host_port).collect();
+            let container = blank(stack.name.front(name), state);
+            let labels = labels.over(&BTreeMap::new());
+            add(observed, stack, service, Container { labels, ports: published, ..container });
             observed.volumes.insert(stack.name.front_volume(name), labelled(Role::Front));
         }
     }
 }
 
-fn add(observed: &mut Observed, name: ContainerName, stack: &Stack, labels: Labels, state: State) {
-    if observed.container(&name).is_some() {
-        return;
+fn add(observed: &mut Observed, stack: &Stack, service: &Service, container: Container) {
+    if observed.container(&container.name).is_none() {
+        let networks = service.definition.networks.keys().filter_map(|key| stack.network(key)).collect();
+        observed.containers.push(Container { networks, ..container });
     }
-    let networks = stack.networks.values().map(|network| NetworkName::new(&network.name)).collect();
-    observed.containers.push(Container {
+}
+
+fn blank(name: ContainerName, state: State) -> Container {
+    Container {
         id: name.to_string(),
         name,
         image: ImageId::new("sha256:any"),
         state,
         status: String::new(),
-        labels: labels.over(&BTreeMap::new()),
-        networks,
+        labels: BTreeMap::new(),
+        networks: BTreeSet::new(),
         ports: Vec::new(),
         created: 0,
-    });
+    }
+}
+
+fn host_port(port: &Port) -> Option<HostPort> {
+    let (ip, host) = (port.host_ip.clone().unwrap_or_default(), port.published.as_deref()?.parse().ok()?);
+    Some(HostPort { ip, host, container: port.target, protocol: "tcp".into() })
 }
 
 /// A decision in words.

@@ -5,20 +5,30 @@ use std::collections::BTreeSet;
 use super::{Builder, How};
 use crate::labels::Role;
 use crate::plan::{Op, Step};
-use crate::stack::{ImageId, NetworkName, VolumeName};
+use crate::stack::{Image, ImageId, NetworkName, ServiceName, VolumeName};
 
 impl Builder<'_> {
     pub(super) fn tag_images(&self) -> Vec<Step> {
         if self.release.source.is_some() {
             return self.tag_images_again();
         }
-        let built = self.stack.services.values().filter(|service| service.image.built);
+        let live = self.observed.history.live().and_then(|release| release.stack.as_ref());
+        // A service that is not asked for keeps the live release's name for its image, which is not ours to take back.
+        let known = |name: &ServiceName, image: &Image| {
+            let before = live.and_then(|stack| stack.services.get(name));
+            before.is_some_and(|service| service.image.reference == image.reference)
+        };
+        let built = self
+            .stack
+            .services
+            .iter()
+            .filter(|(name, service)| service.image.built && !known(name, &service.image));
         let images: BTreeSet<_> =
-            built.map(|service| (&service.image.reference, &service.image.id)).collect();
+            built.map(|(_, service)| (&service.image.reference, &service.image.id)).collect();
         images
             .into_iter()
             .map(|(reference, id)| {
-                let undo = Op::UntagImage(reference.clone());
+                let undo = Op::UntagImage(id.clone(), reference.clone());
                 Step::new(
                     Op::TagImage(id.clone(), reference.clone()),
                     Some(undo),
