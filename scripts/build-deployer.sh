@@ -8,6 +8,6 @@ if command -v cargo >/dev/null; then
   cargo rustc --quiet --release --locked -p deployer --bin deployer -- -C target-feature=+crt-static
 elif [[ ! -x target/release/deployer ]]; then
   echo "error: neither cargo nor target/release/deployer is here" >&2
-  echo "hint: install Rust (see README.md), or put a deployer binary there" >&2
+  echo "hint: install Rust (see DEPLOYMENT.md), or put a deployer binary there" >&2
   exit 3
 fi

@@ -31,5 +31,5 @@ if [[ ! -x $binary ]]; then
     [[ -x $binary ]] || build
 fi
 if ! [[ $wanted -ef $binary ]]; then
-    ln -f "$binary" "$wanted" 2>/dev/null || cp -u "$binary" "$wanted"
+    ln -f "$binary" "$wanted" 2>/dev/null || cmp -s "$binary" "$wanted" || cp -f "$binary" "$wanted"
 fi

@@ -1,7 +1,7 @@
 //! One file for each verb: load, observe, plan, execute, record. What several of them share is here.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use compose_file::model::MountKind;
@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::error::{Code, Failure};
 use crate::event::Events;
 use crate::execute::Faults;
+use crate::host;
 use crate::project::Workspace;
 use crate::stack::StackName;
 use crate::ui::Ui;
@@ -59,11 +60,24 @@ impl Session {
         Ok(Engine::connect(self.global.host.as_deref()).await?)
     }
 
-    /// The Compose files, loaded; warnings are passed on. `overrides` win over every other variable.
+    /// The Compose files, loaded, for a verb that makes no release; warnings are passed on.
     ///
     /// # Errors
     /// Diagnostics, all at once.
-    pub fn load(&self, overrides: BTreeMap<String, String>) -> anyhow::Result<Loaded> {
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        let revision = self.revision()?;
+        let revision = revision.as_deref();
+        self.load_for(revision.unwrap_or("latest"), "0", revision.unwrap_or("unknown"))
+    }
+
+    /// The same, for a release with that tag, number and revision.
+    ///
+    /// # Errors
+    /// Diagnostics, all at once.
+    pub fn load_for(&self, tag: &str, release: &str, revision: &str) -> anyhow::Result<Loaded> {
+        let variables =
+            [("DEPLOYER_TAG", tag), ("DEPLOYER_RELEASE", release), ("DEPLOYER_REVISION", revision)];
+        let overrides = variables.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let loaded = compose_file::load(&self.request(overrides)?)?;
         for warning in loaded.warnings().iter() {
             self.events.warn(warning.to_string());
@@ -78,7 +92,7 @@ impl Session {
     pub fn stack_name(&self) -> anyhow::Result<StackName> {
         match &self.global.project_name {
             Some(name) => Ok(StackName::new(name)),
-            None => Ok(StackName::new(self.load(BTreeMap::new())?.name())),
+            None => Ok(StackName::new(self.load()?.name())),
         }
     }
 
@@ -97,6 +111,20 @@ impl Session {
                 interrupt.cancel();
             }
         })
+    }
+
+    /// The git revision of the project's folder, as the options name it.
+    ///
+    /// # Errors
+    /// When the working directory is gone.
+    pub fn revision(&self) -> anyhow::Result<Option<String>> {
+        let here = std::env::current_dir().context("the working directory is gone")?;
+        let listed = std::env::var("COMPOSE_FILE").unwrap_or_default();
+        let first =
+            self.global.files.first().cloned().or_else(|| listed.split(':').next().map(PathBuf::from));
+        let of_file = first.as_deref().and_then(Path::parent);
+        let folder = self.global.project_directory.as_deref().or(of_file).unwrap_or(Path::new(""));
+        Ok(host::revision(&here.join(folder)).map(|revision| revision.to_string()))
     }
 
     /// The request that the options make.
@@ -155,12 +183,12 @@ pub fn refuse_remote_binds(engine: &Engine, workspace: &Workspace) -> Result<(),
 }
 
 /// Runs a verb to its exit code; errors are reported and have one too.
-pub async fn run(cli: Cli) -> Code {
+pub async fn run(cli: Cli) -> u8 {
     run_with(cli, Faults::none()).await
 }
 
 /// The same, with faults that a test wants.
-pub async fn run_with(cli: Cli, faults: Faults) -> Code {
+pub async fn run_with(cli: Cli, faults: Faults) -> u8 {
     let (events, receiver) = Events::channel();
     let ui = Ui::new(&cli.global);
     let listener: JoinHandle<()> = ui.listen(receiver);
@@ -176,11 +204,11 @@ pub async fn run_with(cli: Cli, faults: Faults) -> Code {
     drop(events);
     // The last events come before the verdict.
     let _listener_ended = listener.await;
-    result.unwrap_or_else(|error| ui.failure(&error))
+    result.unwrap_or_else(|error| ui.failure(&error) as u8)
 }
 
-async fn dispatch(session: &Session, verb: Verb) -> anyhow::Result<Code> {
-    match verb {
+async fn dispatch(session: &Session, verb: Verb) -> anyhow::Result<u8> {
+    let code = match verb {
         Verb::Deploy(args) => deploy::run(session, &args).await,
         Verb::Rollback(args) => rollback::run(session, &args).await,
         Verb::Plan(args) => plan::run(session, &args).await,
@@ -190,12 +218,13 @@ async fn dispatch(session: &Session, verb: Verb) -> anyhow::Result<Code> {
         Verb::Build(args) => build::run(session, &args).await,
         Verb::Config(args) => config::run(session, &args),
         Verb::Logs(args) => logs::run(session, &args).await,
-        Verb::Exec(args) => exec::run(session, &args).await,
+        Verb::Exec(args) => return exec::run(session, &args).await,
         Verb::Init(args) => init::run(session, &args).await,
         Verb::Doctor => doctor::run(session).await,
         Verb::Down(args) => down::run(session, &args).await,
         Verb::Completions(args) => completions::run(&args),
         Verb::Front { part } => front::run(part).await,
         Verb::Keeper { stack } => keeper::run(&stack).await,
-    }
+    };
+    code.map(|code| code as u8)
 }

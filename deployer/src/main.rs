@@ -17,5 +17,5 @@ fn main() -> ExitCode {
     let code = runtime.block_on(deployer::commands::run(cli));
     // A read of standard input cannot be cancelled, and nobody waits for it any more.
     runtime.shutdown_background();
-    ExitCode::from(code as u8)
+    ExitCode::from(code)
 }

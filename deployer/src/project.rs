@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::Context as _;
 use compose_file::model::{FileOrigin, FileSource, MountKind, Project, PullPolicy};
 use compose_file::{Diagnostics, Loaded, Severity};
 
 use crate::commands::Session;
 use crate::error::{Code, Failure};
-use crate::host;
 use crate::stack::{
-    self, FileContents, ImageFacts, Key, RELEASE_TOKEN, REVISION_TOKEN, Refusal, ReleaseNumber, Resolved,
-    ServiceName, Settings, StackName,
+    self, FileContents, HostCommand, ImageFacts, Key, RELEASE_TOKEN, REVISION_TOKEN, Refusal, ReleaseNumber,
+    Resolved, ServiceName, Settings, StackName,
 };
 
 /// A single bind-mounted file that is larger than this is not read for the hash; its path and size count instead.
@@ -40,16 +38,9 @@ impl Workspace {
     /// # Errors
     /// Diagnostics for the files, or a secret that cannot be read.
     pub fn open(session: &Session, tag: Option<&str>) -> anyhow::Result<Self> {
-        let here = std::env::current_dir().context("the working directory is gone")?;
-        let revision = host::revision(&here).map(|revision| revision.to_string());
+        let revision = session.revision()?;
         let tag = tag.map(str::to_owned).or_else(|| revision.clone()).unwrap_or_else(|| "latest".into());
-        let overrides = [
-            ("DEPLOYER_TAG", tag.as_str()),
-            ("DEPLOYER_RELEASE", RELEASE_TOKEN),
-            ("DEPLOYER_REVISION", REVISION_TOKEN),
-        ];
-        let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        let loaded = session.load(overrides)?;
+        let loaded = session.load_for(&tag, RELEASE_TOKEN, REVISION_TOKEN)?;
         let project = loaded.project()?;
         let settings = settings(&loaded, &project)?;
         let files = read_files(&loaded, &project)?;
@@ -87,6 +78,17 @@ impl Workspace {
         let text = serde_json::to_string(&self.project).expect("a project is plain data");
         let bound = stack::bind_text(&text, release, self.revision.as_deref());
         serde_json::from_str(&bound).expect("numbers and revisions need no escaping in JSON")
+    }
+
+    /// The host commands, with the release's number and the revision where the file asks for them.
+    #[must_use]
+    pub fn commands(&self, release: ReleaseNumber) -> Vec<HostCommand> {
+        let bind = |text: &String| stack::bind_text(text, release, self.revision.as_deref());
+        let bound = |command: &HostCommand| match command {
+            HostCommand::Line(line) => HostCommand::Line(bind(line)),
+            HostCommand::Program(words) => HostCommand::Program(words.iter().map(bind).collect()),
+        };
+        self.settings.build.iter().map(bound).collect()
     }
 
     /// The stack, once its images are known.
@@ -190,6 +192,16 @@ fn read_files(loaded: &Loaded, project: &Project) -> Result<FileContents, Diagno
 }
 
 fn content(loaded: &Loaded, origin: &FileOrigin) -> Result<Option<Vec<u8>>, (String, &'static str)> {
+    let text = match origin {
+        FileOrigin::Content(text) => Some(text),
+        FileOrigin::Environment(name) => loaded.environment().get(name),
+        _ => None,
+    };
+    if text.is_some_and(|text| text.contains(RELEASE_TOKEN) || text.contains(REVISION_TOKEN)) {
+        // A file is named by its content and shared by the releases that have the same: there is no number to give it.
+        let message = "the release's number and the revision are not known for the content of a file";
+        return Err((message.into(), "pass DEPLOYER_RELEASE or DEPLOYER_REVISION in `environment` instead"));
+    }
     match origin {
         FileOrigin::External => Ok(None),
         FileOrigin::Content(text) => Ok(Some(text.clone().into_bytes())),

@@ -1,7 +1,5 @@
 //! `config`: the file as it is understood. Needs no engine.
 
-use std::collections::BTreeMap;
-
 use super::Session;
 use crate::cli::{self, Format};
 use crate::error::Code;
@@ -11,7 +9,7 @@ use crate::error::Code;
 /// # Errors
 /// Diagnostics of the files.
 pub fn run(session: &Session, args: &cli::Config) -> anyhow::Result<Code> {
-    let loaded = session.load(BTreeMap::new())?;
+    let loaded = session.load()?;
     match args.format {
         Format::Yaml => session.ui.print(&loaded.config_yaml()),
         Format::Json => session.ui.data(loaded.document()),

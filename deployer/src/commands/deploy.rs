@@ -198,7 +198,7 @@ pub async fn prepare(
         ("DEPLOYER_REVISION".to_owned(), workspace.revision.clone().unwrap_or_else(|| "unknown".into())),
     ]);
     let directory = workspace.loaded.directory();
-    host::run_commands(&workspace.settings.build, directory, &environment, &session.events).await?;
+    host::run_commands(&workspace.commands(number), directory, &environment, &session.events).await?;
     let project = workspace.bound(number);
     images::build(engine, &project, &workspace.files.secrets, &workspace.tag, wanted, &session.events)
         .await?;
@@ -296,6 +296,12 @@ fn served(session: &Session, release: &Release) -> Code {
     Code::Done
 }
 
+/// An address as it is written before a port.
+#[must_use]
+pub fn bracketed(ip: &str) -> String {
+    if ip.contains(':') && !ip.starts_with('[') { format!("[{ip}]") } else { ip.to_owned() }
+}
+
 /// Where the stack's published ports answer.
 #[must_use]
 pub fn addresses(stack: &Stack) -> Vec<String> {
@@ -304,7 +310,8 @@ pub fn addresses(stack: &Stack) -> Vec<String> {
         .flat_map(|(name, service)| service.definition.ports.iter().map(move |port| (name, port)))
         .filter_map(|(name, port)| {
             let published = port.published.as_deref()?;
-            let ip = port.host_ip.as_deref().filter(|ip| *ip != "0.0.0.0").unwrap_or("localhost");
+            let ip = port.host_ip.as_deref().filter(|ip| !["0.0.0.0", "::"].contains(ip)).map(bracketed);
+            let ip = ip.unwrap_or_else(|| "localhost".into());
             let scheme = match (port.protocol, port.app_protocol.as_deref()) {
                 (Protocol::Tcp, None | Some("http")) => "http",
                 (Protocol::Udp, _) => "udp",

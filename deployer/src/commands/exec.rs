@@ -1,7 +1,6 @@
 //! `exec`: a command in a container of the live color. The command's input, output and exit code become those of
 //! this program; nothing else may be written between them.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
 use futures_util::StreamExt;
@@ -21,15 +20,12 @@ use crate::suggest::refuse_unknown;
 
 mod terminal;
 
-/// What a shell answers for a command that Ctrl-C ended.
-const INTERRUPTED: i64 = 130;
-
-/// Runs the command; ends the program with its exit code.
+/// Runs the command, and gives its exit code: that is the command's own word, and none of this program's codes.
 ///
 /// # Errors
 /// When the service does not run, or the command cannot be started.
-pub async fn run(session: &Session, args: &Exec) -> anyhow::Result<Code> {
-    let loaded = session.load(BTreeMap::new())?;
+pub async fn run(session: &Session, args: &Exec) -> anyhow::Result<u8> {
+    let loaded = session.load()?;
     let project = loaded.project()?;
     refuse_unknown(&args.service, &project.services.keys().map(String::as_str).collect::<Vec<_>>())?;
     let stack = StackName::new(loaded.name());
@@ -40,17 +36,10 @@ pub async fn run(session: &Session, args: &Exec) -> anyhow::Result<Code> {
     let running = engine.exec(&container, &args.command, args.user.as_deref(), with_terminal).await?;
     let id = running.id.clone();
     let raw = if with_terminal { Some(Raw::enter()?) } else { None };
-    let finished = tokio::select! {
-        result = connect(&engine, running, with_terminal) => result.map(|()| true),
-        () = session.interrupt.cancelled() => Ok(false),
-    };
+    let connected = connect(&engine, running, with_terminal).await;
     drop(raw);
-    let code = if finished? { engine.exit_code(&id).await? } else { INTERRUPTED };
-    if code == 0 {
-        return Ok(Code::Done);
-    }
-    // Whatever it was, it is the command's own word, and none of this program's codes.
-    std::process::exit(i32::try_from(code).unwrap_or(i32::from(u8::MAX)));
+    connected?;
+    Ok(u8::try_from(engine.exit_code(&id).await?).unwrap_or(u8::MAX))
 }
 
 /// The container with this number among those that the live release names: a new color may run already.

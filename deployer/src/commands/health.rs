@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Session;
+use super::deploy::bracketed;
 use super::status::{look, status};
 use crate::checks;
 use crate::cli;
@@ -62,7 +63,7 @@ pub async fn run(session: &Session, args: &cli::Health) -> anyhow::Result<Code> 
             },
         })
         .collect();
-    findings.extend(fronts(&engine, stack).await);
+    findings.extend(fronts(&engine, stack, args.timeout).await);
     findings.extend(join_all(ports(stack).map(|(what, address)| port(what, address, args.timeout))).await);
     for check in &stack.settings.checks {
         findings.push(run_check(stack, check, args.timeout).await);
@@ -91,17 +92,18 @@ fn show(session: &Session, verdict: &Verdict) {
 }
 
 /// A published port accepts connections as long as its front runs: the front says whether there is anybody behind it.
-async fn fronts(engine: &Engine, stack: &Stack) -> Vec<Finding> {
+async fn fronts(engine: &Engine, stack: &Stack, limit: Duration) -> Vec<Finding> {
     let fronts = Fronts::new(engine.clone(), stack.name.clone());
     let fronted = stack.services.iter().filter(|(_, service)| service.front.is_some());
-    join_all(fronted.map(async |(name, _)| {
-        let (healthy, detail) = match fronts.status(name).await {
-            Ok(status) => {
-                let all = status.targets.len();
+    join_all(fronted.map(async |(name, service)| {
+        let (healthy, detail) = match timeout(limit, fronts.status(name)).await {
+            Ok(Ok(status)) => {
                 let fit = status.targets.iter().filter(|target| target.healthy).count();
-                (all > 0 && fit == all, format!("sends requests to {fit} of {all} replicas"))
+                let all = service.replicas as usize;
+                (fit == all, format!("sends requests to {fit} of {all} replicas"))
             }
-            Err(error) => (false, chain(&error)),
+            Ok(Err(error)) => (false, chain(&error)),
+            Err(_) => (false, format!("no answer within {} s", limit.as_secs_f32())),
         };
         Finding { what: format!("front of {name}"), healthy, detail }
     }))
@@ -121,11 +123,11 @@ fn ports(stack: &Stack) -> impl Iterator<Item = (String, String)> {
         })
 }
 
-fn reachable(host_ip: Option<&str>) -> &str {
+fn reachable(host_ip: Option<&str>) -> String {
     match host_ip {
-        None | Some("" | "0.0.0.0") => "127.0.0.1",
-        Some("::" | "[::]") => "[::1]",
-        Some(ip) => ip,
+        None | Some("" | "0.0.0.0") => "127.0.0.1".into(),
+        Some("::" | "[::]") => "[::1]".into(),
+        Some(ip) => bracketed(ip),
     }
 }
 

@@ -48,11 +48,7 @@ pub async fn run(session: &Session, args: &Logs) -> anyhow::Result<Code> {
     sources.sort();
     let mut printer = Printer::new(&session.ui, &sources);
     if args.follow {
-        let talk = follow(&engine, sources, range, &wanted, starts, &mut printer);
-        tokio::select! {
-            result = talk => result?,
-            () = session.interrupt.cancelled() => {}
-        }
+        follow(&engine, sources, range, &wanted, starts, &mut printer).await?;
     } else {
         merge(&engine, sources, range, &mut printer).await?;
     }
@@ -64,7 +60,7 @@ fn wanted(session: &Session, names: &[String]) -> anyhow::Result<(StackName, BTr
     if names.is_empty() {
         return Ok((session.stack_name()?, BTreeSet::new()));
     }
-    let loaded = session.load(BTreeMap::new())?;
+    let loaded = session.load()?;
     let project = loaded.project()?;
     let known: Vec<&str> = project.services.keys().map(String::as_str).collect();
     names.iter().try_for_each(|name| refuse_unknown(name, &known))?;

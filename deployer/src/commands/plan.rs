@@ -6,13 +6,13 @@ use super::Session;
 use crate::cli;
 use crate::engine::Engine;
 use crate::error::Code;
-use crate::images;
 use crate::observe::{observe, records};
 use crate::plan::{self, Decision, Meta};
 use crate::project::{Wanted, Workspace};
 use crate::record::History;
-use crate::stack::{HostCommand, ImageFacts, Key, ServiceName};
+use crate::stack::{ImageFacts, Key, ReleaseNumber, ServiceName};
 use crate::transaction::{agent, now};
+use crate::{host, images};
 
 /// Runs the verb.
 ///
@@ -52,7 +52,7 @@ pub async fn show(
         created: now(),
         by: String::new(),
     };
-    let before = preparations(workspace, wanted);
+    let before = preparations(workspace, wanted, observed.history.next());
     match plan::deploy(&stack, &observed, &meta)? {
         Decision::Nothing(number, tag) if session.ui.is_json() => {
             session.ui.data(&serde_json::json!({
@@ -79,11 +79,9 @@ pub async fn show(
 }
 
 /// What happens before the plan itself: a build may still change what has to be done.
-fn preparations(workspace: &Workspace, wanted: &Wanted) -> Vec<String> {
-    let commands = workspace.settings.build.iter().map(|command| match command {
-        HostCommand::Line(line) => format!("run {line}"),
-        HostCommand::Program(words) => format!("run {}", words.join(" ")),
-    });
+fn preparations(workspace: &Workspace, wanted: &Wanted, number: ReleaseNumber) -> Vec<String> {
+    let commands =
+        workspace.commands(number).into_iter().map(|command| format!("run {}", host::spell(&command)));
     let builds = workspace.builds(wanted);
     let builds = builds.iter().map(|name| format!("build the image of {name}, here taken as unchanged"));
     commands.chain(builds).collect()

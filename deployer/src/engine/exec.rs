@@ -90,7 +90,14 @@ impl Engine {
     /// When the engine does not answer.
     pub async fn exit_code(&self, command: &str) -> Result<i64, Error> {
         let found = self.docker().inspect_exec(command).await.context("ask how it ended:", command)?;
-        Ok(found.exit_code.unwrap_or_default())
+        found.exit_code.ok_or_else(|| {
+            Error::because(
+                Kind::Conflict,
+                "ask how it ended:",
+                command,
+                "the connection to it ended before it did",
+            )
+        })
     }
 }
 
