@@ -20,7 +20,7 @@ pub use resolve::{
     Context, FileContents, FileEntry, ImageFacts, RELEASE_TOKEN, REVISION_TOKEN, Refusal, Resolved,
     bind_text, resolve,
 };
-pub use settings::{Check, CheckStep, HostCommand, Settings, VolumeSettings, parse_duration};
+pub use settings::{Check, CheckStep, HostCommand, Settings, Standby, VolumeSettings, parse_duration};
 
 /// One of the two sets of containers that a service can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -201,19 +201,25 @@ impl Release {
         self.source.unwrap_or(self.number)
     }
 
-    /// The names that the images built for it have on the engine: one by its number, one by its tag. None when its
-    /// definition is no longer kept.
+    /// The names that the images built for it have by its number. None when its definition is no longer kept.
     #[must_use]
-    pub fn image_names(&self) -> BTreeMap<String, ImageId> {
+    pub fn names_by_number(&self) -> BTreeMap<String, ImageId> {
+        self.built().map(|image| (image.reference.clone(), image.id.clone())).collect()
+    }
+
+    /// The names that the same images got from the build, by its tag.
+    #[must_use]
+    pub fn names_by_tag(&self) -> BTreeMap<String, ImageId> {
+        let by_tag = |image: &Image| {
+            let repository = image.reference.rsplit_once(':').map_or("", |(repository, _)| repository);
+            (format!("{repository}:{}", self.tag), image.id.clone())
+        };
+        self.built().map(by_tag).collect()
+    }
+
+    fn built(&self) -> impl Iterator<Item = &Image> {
         let services = self.stack.iter().flat_map(|stack| stack.services.values());
-        let built = services.map(|service| &service.image).filter(|image| image.built);
-        built
-            .flat_map(|image| {
-                let repository = image.reference.rsplit_once(':').map_or("", |(repository, _)| repository);
-                let by_tag = format!("{repository}:{}", self.tag);
-                [image.reference.clone(), by_tag].map(|name| (name, image.id.clone()))
-            })
-            .collect()
+        services.map(|service| &service.image).filter(|image| image.built)
     }
 }
 

@@ -131,13 +131,15 @@ pub fn status(stack: &StackName, observed: &Observed, records: &Records) -> Stat
 
 fn service(stack: &StackName, observed: &Observed, name: &ServiceName) -> ServiceStatus {
     let serving = observed.history.serving(name);
+    let live = observed.history.live().map(|release| release.number);
     let containers = observed.of(stack).filter(|container| container.service().as_ref() == Some(name));
     let part = |container: &Container| match container.role() {
         Some(Role::Front) => "front",
         Some(Role::Job) => "job",
         _ if container.release() == serving.map(|serving| serving.made_in) => "live",
-        _ if container.state == State::Exited => "standby",
-        _ => "new",
+        // A release that is not recorded yet is under way.
+        _ if container.release() > live => "new",
+        _ => "standby",
     };
     let mut containers: Vec<(&'static str, &Container)> =
         containers.map(|container| (part(container), container)).collect();

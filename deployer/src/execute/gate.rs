@@ -126,6 +126,12 @@ impl Gate<'_> {
 
     /// Own probes beside the engine's; after one that timed out, only the engine probes.
     async fn probe(&self, first: &Inspected) -> Result<(), StepError> {
+        // Only a warm standby is that before anybody has asked.
+        if first.state == State::Running
+            && first.health.as_ref().is_some_and(|health| health.status == "healthy")
+        {
+            return Ok(());
+        }
         let command = probe_command(&first.probe);
         let mut happenings = Box::pin(self.happenings());
         let (mut own, mut last_output) = (true, None);

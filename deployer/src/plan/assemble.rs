@@ -247,10 +247,16 @@ impl Builder<'_> {
             steps.push(change.step(Op::StartFront(name.clone()), Some(Op::Stop(name))));
         }
         if change.how != How::Keep && change.service.kind != Kind::Job {
-            let names = change.names(self.stack).into_iter();
+            let names = change.names(self.stack).into_iter().filter(|name| !self.runs_already(change, name));
             steps.extend(names.map(|name| change.step(Op::Start(name.clone()), Some(Op::Stop(name)))));
         }
         steps
+    }
+
+    /// A warm standby needs no start, and must not be stopped when the rest fails.
+    fn runs_already(&self, change: &Change<'_>, name: &ContainerName) -> bool {
+        let found = self.observed.container(name);
+        change.how == How::Revive && found.is_some_and(|container| container.state == State::Running)
     }
 
     fn wait(&self, change: &Change<'_>) -> Vec<Step> {

@@ -67,7 +67,7 @@ pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
         removable.map(|(name, _)| Step::new(Op::RemoveVolume(name.clone()), None, cause)).collect();
     // Without the history nobody can go back to what they are for.
     let releases = observed.history.releases.iter().filter(|_| remove);
-    let images: BTreeMap<String, ImageId> = releases.flat_map(Release::image_names).collect();
+    let images: BTreeMap<String, ImageId> = releases.flat_map(Release::names_by_number).collect();
     let untag = |(name, image)| Step::new(Op::UntagImage(image, name), None, cause);
     let images = images.into_iter().map(untag).collect();
     let retire = vec![

@@ -8,9 +8,9 @@ use super::assemble::{Change, How};
 use super::{Op, Step, Wave};
 use crate::labels::Role;
 use crate::record::KEPT;
-use crate::snapshot::{Container, Observed};
+use crate::snapshot::{Container, Observed, State};
 use crate::stack::{
-    ContainerName, ImageId, Kind, Nameless, NetworkName, Release, ReleaseNumber, ServiceName, Stack,
+    ContainerName, ImageId, Kind, Nameless, NetworkName, Release, ReleaseNumber, ServiceName, Stack, Standby,
     VolumeName,
 };
 
@@ -52,19 +52,34 @@ impl Retiring<'_> {
             .collect()
     }
 
-    /// Containers that served until now and no longer do, with the names that they have by now.
+    /// Containers that served until now and no longer do, with the names that they have by now. Those of a warm standby
+    /// run on.
     fn stand_by(&self) -> (Vec<Step>, Vec<Step>) {
         let removed = self.removed_services().flat_map(|(name, _)| self.live_containers(&name));
+        let removed = removed.map(|name| (name, Standby::Stopped));
         let replaced = self.moved().filter(|change| change.service.kind != Kind::Job).flat_map(|change| {
+            let fronted = change.service.front.is_some();
+            let standby = if fronted { self.stack.settings.standby } else { Standby::Stopped };
             let old = change.from.iter().flat_map(|(_, containers)| containers);
-            old.map(move |container| change.name_aside(self.stack, container))
+            old.map(move |container| (change.name_aside(self.stack, container), standby))
         });
-        let names: Vec<ContainerName> = replaced.chain(removed).collect();
+        let (mut policy, mut stop) = (Vec::new(), Vec::new());
         let cause = "kept for a rollback";
-        let policy =
-            names.iter().map(|name| Step::new(Op::SetRestart(name.clone(), Restart::No), None, cause));
-        let stop = names.iter().map(|name| Step::new(Op::Stop(name.clone()), None, cause));
-        (policy.collect(), stop.collect())
+        for (name, standby) in replaced.chain(removed) {
+            policy.push(Step::new(Op::SetRestart(name.clone(), Restart::No), None, cause));
+            if standby == Standby::Stopped {
+                stop.push(Step::new(Op::Stop(name), None, cause));
+            }
+        }
+        stop.extend(self.warm_spares());
+        (policy, stop)
+    }
+
+    /// What was a warm standby and goes now: with its own signal and grace period, like every other.
+    fn warm_spares(&self) -> impl Iterator<Item = Step> {
+        let running = self.spares().filter(|container| container.state == State::Running);
+        running
+            .map(|container| Step::new(Op::Stop(container.name.clone()), None, "no kept release runs on it"))
     }
 
     fn removed_services(&self) -> impl Iterator<Item = (ServiceName, ReleaseNumber)> {
@@ -82,23 +97,27 @@ impl Retiring<'_> {
     }
 
     /// Every container that neither this release nor the one before it runs on.
-    fn containers(&self) -> Vec<Step> {
+    fn spares(&self) -> impl Iterator<Item = &Container> {
         let before = self.observed.history.live();
         let needed: BTreeSet<(&ServiceName, ReleaseNumber)> = [Some(self.release), before]
             .into_iter()
             .flatten()
             .flat_map(|release| release.serving.iter().map(|(name, serving)| (name, serving.made_in)))
             .collect();
-        let spare =
-            |container: &&Container| match (container.role(), container.service(), container.release()) {
+        self.ours().filter(move |container| {
+            match (container.role(), container.service(), container.release()) {
                 (Some(Role::Service | Role::Job), Some(service), Some(made_in)) => {
                     !needed.contains(&(&service, made_in))
                 }
                 (Some(Role::Aid), ..) => true,
                 _ => false,
-            };
-        let spares = self.ours().filter(spare).map(|container| container.name.clone());
-        spares
+            }
+        })
+    }
+
+    fn containers(&self) -> Vec<Step> {
+        self.spares()
+            .map(|container| container.name.clone())
             .chain(self.fronts())
             .map(|name| Op::RemoveContainer(name, Nameless::Remove))
             .map(|op| Step::new(op, None, "no kept release runs on it"))
@@ -188,8 +207,10 @@ impl Retiring<'_> {
 
     /// Names of images that only releases have which the history lets go now.
     fn images(&self) -> BTreeMap<String, ImageId> {
-        let needed: BTreeMap<String, ImageId> = self.kept().flat_map(Release::image_names).collect();
+        let names =
+            |release: &Release| [release.names_by_number(), release.names_by_tag()].into_iter().flatten();
+        let needed: BTreeMap<String, ImageId> = self.kept().flat_map(names).collect();
         let dropped = self.observed.history.releases.iter().rev().skip(KEPT - 1);
-        dropped.flat_map(Release::image_names).filter(|(name, _)| !needed.contains_key(name)).collect()
+        dropped.flat_map(names).filter(|(name, _)| !needed.contains_key(name)).collect()
     }
 }

@@ -19,6 +19,8 @@ pub struct Settings {
     /// How long a front holds a request while no replica is live.
     #[serde(deserialize_with = "duration")]
     pub hold: Duration,
+    /// What the old color does after a deploy.
+    pub standby: Standby,
     /// Address ranges whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<String>,
     /// More about named volumes, by their key in the file.
@@ -32,10 +34,21 @@ impl Default for Settings {
             checks: Vec::new(),
             drain: Duration::from_secs(30),
             hold: Duration::from_secs(5),
+            standby: Standby::Stopped,
             trusted_proxies: Vec::new(),
             volumes: BTreeMap::new(),
         }
     }
+}
+
+/// What the old color does after a deploy, until a rollback or the next deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standby {
+    /// It is stopped: a rollback starts it.
+    Stopped,
+    /// It runs on without requests, behind its front: a rollback only switches. Services without a front are stopped.
+    Warm,
 }
 
 /// A command on the host: a line for `sh -c`, or a program with its arguments.

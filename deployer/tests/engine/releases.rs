@@ -147,3 +147,31 @@ fn down_keeps_data_and_history_and_the_next_deploy_finds_them() {
     let again = scenario.expect(0, &["down", "--yes"]);
     assert!(again.text.contains("nothing to do"), "{}", again.text);
 }
+
+#[test]
+fn a_warm_standby_runs_on_until_it_is_needed_or_spare() {
+    let scenario = Scenario::new("a warm standby runs on until it is needed or spare", "web");
+    scenario.overlay("x-deployer: {standby: warm}\n");
+    scenario.deploy("v1");
+    scenario.deploy("v2");
+    let web = |release: u32| format!("{}-web-{release}-1", scenario.name);
+    let started = snapshot(&scenario).started;
+    assert!(started.contains_key(&web(1)) && started.contains_key(&web(2)), "{started:?}");
+    let load = Load::start(scenario.port(), Mix::Light);
+    scenario.expect(0, &["rollback"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+    assert_eq!(snapshot(&scenario).started, started, "nothing was started or stopped");
+    scenario.deploy("v3");
+    load.end().assert_unnoticed(scenario.sentence);
+    let started = snapshot(&scenario).started;
+    assert!(started.contains_key(&web(1)) && !started.contains_key(&web(2)), "{started:?}");
+    let status = scenario.expect(0, &["status", "--output", "json"]).data;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let parts: Vec<&str> = status["services"][0]["containers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["part"].as_str().unwrap())
+        .collect();
+    assert_eq!(parts, ["front", "live", "standby"]);
+}

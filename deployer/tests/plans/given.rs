@@ -9,7 +9,7 @@ use deployer::record::History;
 use deployer::snapshot::{Container, HostPort, Labelled, Observed, State};
 use deployer::stack::{
     ContainerName, Context, FileContents, ImageFacts, ImageId, Key, NetworkName, Release, ReleaseNumber,
-    Service, ServiceName, Settings, Stack, StackName, VolumeName, resolve,
+    Service, ServiceName, Settings, Stack, StackName, Standby, VolumeName, resolve,
 };
 
 /// A stack named `shop`, from a Compose file; the images are what their names say.
@@ -43,7 +43,9 @@ pub fn stack(text: &str) -> Stack {
         (ServiceName::new(name), facts)
     };
     let images = project.services.iter().map(facts).collect();
-    let (settings, files) = (Settings::default(), FileContents::default());
+    let settings =
+        project.extensions.get("x-deployer").map(|value| serde_json::from_value(value.clone()).unwrap());
+    let (settings, files): (Settings, _) = (settings.unwrap_or_default(), FileContents::default());
     let key = Key::parse(&"07".repeat(32)).unwrap();
     let context =
         Context { project: &project, settings: &settings, images: &images, files: &files, key: &key };
@@ -72,7 +74,9 @@ pub fn engine_of(history: History) -> Observed {
     let mut observed = Observed { history, ..Observed::default() };
     let releases: Vec<Release> = observed.history.releases.iter().rev().take(2).cloned().collect();
     for (age, release) in releases.iter().enumerate() {
-        let state = if age == 0 { State::Running } else { State::Exited };
+        let standby = release.stack.as_ref().map(|stack| stack.settings.standby);
+        let runs = age == 0 || standby == Some(Standby::Warm);
+        let state = if runs { State::Running } else { State::Exited };
         add_release(&mut observed, release, state);
     }
     observed
