@@ -9,8 +9,11 @@ mod checks;
 mod docker;
 mod http;
 mod load;
+#[path = "../docs/pages.rs"]
+mod pages;
 mod scenario;
 
+mod documented;
 mod failures;
 mod in_place;
 mod lock;

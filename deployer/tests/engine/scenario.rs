@@ -119,9 +119,15 @@ impl Scenario {
             .collect()
     }
 
-    fn command(&self, files: &[&Path], arguments: &[&str]) -> Command {
+    /// The deployer with these arguments, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let files = self.files();
+        self.command_with(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>(), arguments)
+    }
+
+    fn command_with(&self, files: &[&Path], arguments: &[&str]) -> Command {
         let mut command = Command::new(deployer());
-        command.args(["-p", &self.name, "--output", "plain"]);
+        command.args(["-p", &self.name]);
         command.args(files.iter().flat_map(|file| [Path::new("-f"), file]));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("COMPOSE_FILE").env_remove("COMPOSE_PROJECT_NAME");
@@ -130,9 +136,7 @@ impl Scenario {
 
     /// Starts the deployer and lets it run.
     pub fn start(&self, arguments: &[&str]) -> Child {
-        let files = self.files();
-        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let mut command = self.command(&files, arguments);
+        let mut command = self.command(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
@@ -144,7 +148,7 @@ impl Scenario {
 
     fn run_files(&self, files: &[&Path], arguments: &[&str]) -> Ended {
         let started = Instant::now();
-        let output = self.command(files, arguments).output().unwrap();
+        let output = self.command_with(files, arguments).output().unwrap();
         let data = String::from_utf8(output.stdout).unwrap();
         let text = format!("{data}{}", String::from_utf8(output.stderr).unwrap());
         Ended { code: output.status.code().unwrap_or(-1), text, data, took: started.elapsed() }
