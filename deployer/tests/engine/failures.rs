@@ -55,6 +55,16 @@ fn a_container_that_crashes_leaves_v1_serving() {
 }
 
 #[test]
+fn a_container_that_runs_out_of_memory_leaves_v1_serving() {
+    let scenario = Scenario::new("a container that runs out of memory must leave v1 serving", "web");
+    let ended = fails(&scenario, 10, |scenario| {
+        scenario
+            .overlay("services: {web: {mem_limit: 24m, memswap_limit: 24m, environment: {EAT_MIB: '64'}}}\n");
+    });
+    says(&ended, &["service web", "exit code: 137", "want of memory (OOM)", "eating as asked"]);
+}
+
+#[test]
 fn a_container_without_a_health_check_that_crashes_leaves_v1_serving() {
     let scenario = Scenario::with_image("a crash is seen without a health check, too", "pulled");
     let ended = fails(&scenario, 10, |scenario| {
