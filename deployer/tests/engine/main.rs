@@ -16,6 +16,7 @@ mod scenario;
 mod documented;
 mod failures;
 mod in_place;
+mod kills;
 mod lock;
 mod names;
 mod releases;

@@ -14,14 +14,15 @@ use crate::scenario::Scenario;
 /// More steps than any plan here has.
 const MOST: usize = 200;
 
-fn scenario(sentence: &'static str) -> Scenario {
+/// A stack with a part of every kind, and everything that changes with `version` asked for as v1.
+pub fn every_part(sentence: &'static str) -> Scenario {
     let scenario = Scenario::with_image(sentence, "every");
     ask_for(&scenario, "v1");
     scenario
 }
 
 /// Everything changes: image, configuration, secret and config.
-fn ask_for(scenario: &Scenario, version: &str) {
+pub fn ask_for(scenario: &Scenario, version: &str) {
     scenario.set("VERSION", version);
     scenario.set("TOKEN", &format!("hunter2-{version}"));
 }
@@ -41,7 +42,7 @@ fn fail_at_every_step(scenario: &Scenario, fault: fn(usize) -> Faults, arguments
 }
 
 fn a_deploy_that_fails_changes_nothing(fault: fn(usize) -> Faults) {
-    let scenario = scenario("a deploy that fails at any step changes nothing");
+    let scenario = every_part("a deploy that fails at any step changes nothing");
     scenario.deploy("v1");
     let load = Load::start(scenario.port(), Mix::Light);
     ask_for(&scenario, "v2");
@@ -81,12 +82,12 @@ fn a_first_deploy_that_fails_before_any_step_leaves_nothing() {
 
 #[test]
 fn a_first_deploy_that_fails_after_any_step_leaves_nothing() {
-    let scenario = scenario("a first deploy that fails after any step leaves nothing");
+    let scenario = every_part("a first deploy that fails after any step leaves nothing");
     a_first_deploy_that_fails_leaves_nothing(&scenario, Faults::after);
 }
 
 fn a_rollback_that_fails_changes_nothing(fault: fn(usize) -> Faults) {
-    let scenario = scenario("a rollback that fails at any step changes nothing");
+    let scenario = every_part("a rollback that fails at any step changes nothing");
     scenario.deploy("v1");
     ask_for(&scenario, "v2");
     scenario.deploy("v2");
@@ -117,7 +118,7 @@ fn last_step(scenario: &Scenario, arguments: &[&str]) -> usize {
 
 #[test]
 fn every_call_and_every_undo_may_be_repeated() {
-    let scenario = scenario("every call and every undo may be repeated");
+    let scenario = every_part("every call and every undo may be repeated");
     scenario.deploy("v1");
     let load = Load::start(scenario.port(), Mix::Light);
     ask_for(&scenario, "v2");
@@ -138,7 +139,7 @@ fn every_call_and_every_undo_may_be_repeated() {
 
 #[test]
 fn a_down_that_fails_at_any_step_brings_everything_back() {
-    let scenario = scenario("a down that fails at any step brings everything back");
+    let scenario = every_part("a down that fails at any step brings everything back");
     scenario.deploy("v1");
     let before = snapshot(&scenario);
     let mut failed = 0;
@@ -166,7 +167,7 @@ fn a_down_that_fails_at_any_step_brings_everything_back() {
 /// An undo that fails leaves something that a person has to look at; the next command goes on from there.
 #[test]
 fn a_deploy_that_cannot_be_taken_back_is_gone_on_with_by_the_next() {
-    let scenario = scenario("a deploy that cannot be taken back is gone on with by the next command");
+    let scenario = every_part("a deploy that cannot be taken back is gone on with by the next command");
     scenario.deploy("v1");
     let before = snapshot(&scenario);
     ask_for(&scenario, "v2");
@@ -187,7 +188,7 @@ fn a_deploy_that_cannot_be_taken_back_is_gone_on_with_by_the_next() {
 /// Ends a deploy at every second step and has the next one put things in order, until one is not ended any more. Two
 /// versions take turns, so that nothing has to be built.
 fn a_deploy_that_ends_is_put_in_order(first: usize) {
-    let scenario = scenario("a deploy that ends half way is put in order by the next one");
+    let scenario = every_part("a deploy that ends half way is put in order by the next one");
     for version in ["v1", "v2"] {
         ask_for(&scenario, version);
         scenario.deploy(version);
@@ -226,7 +227,7 @@ fn a_deploy_that_ends_at_any_odd_step_is_put_in_order_by_the_next() {
 /// Taken back when it was not committed, finished when it was: a deploy of the release that was live begins with that.
 #[test]
 fn a_rollback_that_ends_at_any_step_is_put_in_order_by_the_next_deploy() {
-    let scenario = scenario("a rollback that ends half way is put in order by the next deploy");
+    let scenario = every_part("a rollback that ends half way is put in order by the next deploy");
     for version in ["v1", "v2"] {
         ask_for(&scenario, version);
         scenario.deploy(version);
@@ -274,7 +275,7 @@ fn a_first_deploy_that_ends_at_any_step_is_put_in_order_by_the_next() {
 }
 
 /// What a stack consists of, whatever the release: containers by service, role and state, networks, plain volumes.
-fn parts(scenario: &Scenario) -> BTreeMap<String, usize> {
+pub fn parts(scenario: &Scenario) -> BTreeMap<String, usize> {
     let ours = format!("deployer.stack={}", scenario.name);
     let mut parts = BTreeMap::new();
     for container in docker::labelled("/containers/json", &ours) {
