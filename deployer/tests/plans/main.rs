@@ -7,6 +7,7 @@ use deployer::stack::{Color, ContainerName, ReleaseNumber, StackName};
 use given::{deploy, deployed, engine_of, meta, rollback, show, stack};
 
 mod given;
+mod restart;
 
 const WEB: &str = "services: {web: {image: 'web:1', ports: ['127.0.0.1:8080:80']}}";
 const STORE: &str = "
