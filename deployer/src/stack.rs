@@ -13,6 +13,7 @@ mod kind;
 mod names;
 mod resolve;
 mod settings;
+mod support;
 
 pub use hash::{ConfigHash, Key};
 pub use names::{ContainerName, ImageId, NetworkName, ReleaseNumber, ServiceName, StackName, VolumeName};
@@ -21,6 +22,7 @@ pub use resolve::{
     bind_text, resolve,
 };
 pub use settings::{Check, CheckStep, HostCommand, Settings, VolumeSettings, parse_duration};
+pub use support::{is_inline, refusals, without_effect};
 
 /// One of the two sets of containers that a service can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,11 +2,11 @@
 //!
 //! Pure: files were read and images inspected before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use compose_file::model::{self, FileOrigin, MountKind, Project, Protocol};
+use compose_file::model::{self, MountKind, Project};
 
 use super::kind::{anonymous_volumes, kind_of, tcp_ports};
 use super::{
@@ -109,10 +109,9 @@ pub fn resolve(context: &Context<'_>) -> Result<Resolved, Vec<Refusal>> {
     let name = StackName::new(&project.name);
     let mut services = BTreeMap::new();
     let mut contents = BTreeMap::new();
-    let mut refusals = external_files(project);
+    let mut refusals = super::support::refusals(project);
     for (key, definition) in &project.services {
         let service_name = ServiceName::new(key);
-        refusals.extend(refuse(key, definition));
         let Some(image) = context.images.get(&service_name) else { continue };
         match file_entries(context, key, definition) {
             Ok(entries) => {
@@ -301,56 +300,4 @@ fn file_set(key: &Key, stack: &StackName, entries: &[(FileEntry, String)]) -> Op
     let volume = VolumeName::new(format!("{stack}-files-{}", &hash[..16]));
     let mounts = entries.iter().map(|(entry, target)| (entry.name.clone(), target.clone())).collect();
     Some(FileSet { volume, mounts })
-}
-
-fn external_files(project: &Project) -> Vec<Refusal> {
-    let sections = [("secrets", &project.secrets), ("configs", &project.configs)];
-    let external = sections.into_iter().flat_map(|(section, files)| {
-        files
-            .iter()
-            .filter(|(_, file)| file.origin == FileOrigin::External)
-            .map(move |(key, _)| (section, key))
-    });
-    external
-        .map(|(section, key)| Refusal {
-            place: format!("{section}.{key}"),
-            message: "external secrets and configs exist in a cluster only".into(),
-            help: "give the content with `file:` or `environment:`".into(),
-        })
-        .collect()
-}
-
-/// What is valid Compose but cannot be honoured on a single engine by this version.
-fn refuse(key: &str, definition: &model::Service) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    let mut add = |field: &str, message: String, help: &str| {
-        refusals.push(Refusal { place: format!("services.{key}.{field}"), message, help: help.into() });
-    };
-    let mode = definition.network_mode.as_deref();
-    if let Some(mode) = mode.filter(|mode| !["host", "none", "bridge"].contains(mode)) {
-        add(
-            "network_mode",
-            format!("`{mode}` ties two containers together, which a new color would break"),
-            "join both services to the same network",
-        );
-    }
-    if definition.container_name.is_some() && definition.deploy.replicas.is_some_and(|count| count > 1) {
-        add(
-            "container_name",
-            "several replicas cannot share one container name".into(),
-            "remove `container_name`",
-        );
-    }
-    if let Some(mode) = definition.deploy.mode.as_deref().filter(|mode| mode.ends_with("-job")) {
-        add(
-            "deploy.mode",
-            format!("`{mode}` needs a cluster"),
-            "depend on the service with `condition: service_completed_successfully`: that makes it a job",
-        );
-    }
-    let ports: BTreeSet<_> = definition.ports.iter().map(|port| port.protocol).collect();
-    if ports.contains(&Protocol::Sctp) {
-        add("ports", "SCTP ports cannot be published".into(), "use TCP or UDP");
-    }
-    refusals
 }

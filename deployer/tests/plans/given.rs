@@ -7,12 +7,12 @@ use deployer::plan::{self, Decision, Meta};
 use deployer::record::History;
 use deployer::snapshot::{Container, Labelled, Observed, State};
 use deployer::stack::{
-    ContainerName, Context, FileContents, ImageFacts, ImageId, Key, NetworkName, Release, ReleaseNumber,
-    ServiceName, Settings, Stack, StackName, VolumeName, resolve,
+    ContainerName, Context, FileContents, ImageFacts, ImageId, Key, NetworkName, Refusal, Release,
+    ReleaseNumber, ServiceName, Settings, Stack, StackName, VolumeName, resolve,
 };
 
-/// A stack named `shop`, from a Compose file; the images are what their names say.
-pub fn stack(text: &str) -> Stack {
+/// A file as it was loaded, under the name `shop`.
+pub fn loaded(text: &str) -> compose_file::Loaded {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("compose.yaml");
     std::fs::write(&file, text).unwrap();
@@ -26,7 +26,23 @@ pub fn stack(text: &str) -> Stack {
         profiles: Vec::new(),
         current_directory: folder.path().to_owned(),
     };
-    let project = compose_file::load(&request).unwrap().project().unwrap();
+    compose_file::load(&request).unwrap()
+}
+
+/// What is refused of a file, a line each: place, message and help.
+pub fn refused(text: &str) -> String {
+    spell(&deployer::stack::refusals(&loaded(text).project().unwrap()))
+}
+
+/// Refusals, a line each.
+pub fn spell(refusals: &[Refusal]) -> String {
+    let line = |refusal: &Refusal| format!("{}: {} | {}\n", refusal.place, refusal.message, refusal.help);
+    refusals.iter().map(line).collect()
+}
+
+/// A stack named `shop`, from a Compose file; the images are what their names say.
+pub fn stack(text: &str) -> Stack {
+    let project = loaded(text).project().unwrap();
     let facts = |(name, service): (&String, &compose_file::model::Service)| {
         let built = service.build.is_some();
         let image = service.image.clone().unwrap_or_else(|| format!("shop-{name}:release-1"));

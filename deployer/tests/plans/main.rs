@@ -7,6 +7,8 @@ use deployer::stack::{Color, ContainerName, ReleaseNumber, StackName};
 use given::{deploy, deployed, engine_of, meta, rollback, show, stack};
 
 mod given;
+mod notes;
+mod refusals;
 mod restart;
 
 const WEB: &str = "services: {web: {image: 'web:1', ports: ['127.0.0.1:8080:80']}}";
