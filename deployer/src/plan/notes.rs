@@ -13,6 +13,9 @@ pub fn notes(stack: &Stack, changes: &[Change<'_>]) -> Vec<String> {
             Kind::InPlace(reason) if replaces => notes.push(format!(
                 "{name} is replaced in place ({reason}): it is interrupted from its stop until its new container is ready"
             )),
+            Kind::Portless if replaces && change.service.definition.network_mode.is_some() => notes.push(
+                format!("{name} is in no network: the new containers start, then the old ones stop"),
+            ),
             Kind::Portless if replaces => notes.push(format!(
                 "{name} declares no port: the new containers start, then the old ones stop, and callers by name are \
                  switched by DNS alone"

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use compose_file::model::{self, MountKind, Project};
 
-use super::kind::{anonymous_volumes, kind_of, tcp_ports};
+use super::kind::{anonymous_volumes, fixed_address, kind_of, tcp_ports};
 use super::{
     ConfigHash, FileSet, Front, Image, ImageId, Key, Kind, ReleaseNumber, Service, ServiceName, Settings,
     Stack, StackName, VolumeName,
@@ -121,6 +121,7 @@ pub fn resolve(context: &Context<'_>) -> Result<Resolved, Vec<Refusal>> {
                         .insert(set.volume.clone(), entries.into_iter().map(|(entry, _)| entry).collect());
                 }
                 let service = service(context, &service_name, definition, image, files);
+                refusals.extend(shared_address(key, &service));
                 services.insert(service_name, service);
             }
             Err(refusal) => refusals.push(refusal),
@@ -167,6 +168,16 @@ fn service(
     Service { kind, definition: definition.clone(), image, replicas, hash, front, files }
 }
 
+/// Without a front before them, the replicas themselves would have to share the address.
+fn shared_address(key: &str, service: &Service) -> Option<Refusal> {
+    let address = fixed_address(&service.definition).filter(|_| service.front.is_none())?;
+    (service.replicas > 1).then(|| Refusal {
+        place: format!("services.{key}.networks"),
+        message: format!("{} replicas cannot share `{address}`", service.replicas),
+        help: "remove the address: the service's name stands for all replicas".into(),
+    })
+}
+
 fn replicas(definition: &model::Service, kind: &Kind) -> u32 {
     let wanted = definition.deploy.replicas.unwrap_or(1);
     if *kind == Kind::Job { 1 } else { u32::try_from(wanted).unwrap_or(u32::MAX) }
@@ -187,7 +198,11 @@ fn front(context: &Context<'_>, definition: &model::Service, facts: &ImageFacts)
     let addresses: BTreeMap<_, _> = definition
         .networks
         .iter()
-        .filter(|(_, attachment)| attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some())
+        .filter(|(_, attachment)| {
+            attachment.ipv4_address.is_some()
+                || attachment.ipv6_address.is_some()
+                || attachment.mac_address.is_some()
+        })
         .collect();
     let settings = &context.settings;
     let parts = (&listeners, &published, &addresses, &settings.hold, &settings.trusted_proxies);

@@ -42,6 +42,15 @@ pub fn spell(refusals: &[Refusal]) -> String {
 
 /// A stack named `shop`, from a Compose file; the images are what their names say.
 pub fn stack(text: &str) -> Stack {
+    resolved(text).unwrap_or_else(|refusals| panic!("{refusals:?}"))
+}
+
+/// What stands in the way of a stack, a line each.
+pub fn unresolved(text: &str) -> String {
+    spell(&resolved(text).unwrap_err())
+}
+
+fn resolved(text: &str) -> Result<Stack, Vec<Refusal>> {
     let project = loaded(text).project().unwrap();
     let facts = |(name, service): (&String, &compose_file::model::Service)| {
         let built = service.build.is_some();
@@ -62,7 +71,7 @@ pub fn stack(text: &str) -> Stack {
     let key = Key::parse(&"07".repeat(32)).unwrap();
     let context =
         Context { project: &project, settings: &settings, images: &images, files: &files, key: &key };
-    resolve(&context).unwrap_or_else(|refusals| panic!("{refusals:?}")).stack
+    resolve(&context).map(|resolved| resolved.stack)
 }
 
 /// What is known of a release besides its content.
