@@ -49,7 +49,8 @@ impl Engine {
         name: &ContainerName,
         spec: &ServiceContainer<'_>,
     ) -> Result<(), Error> {
-        self.create_in_networks(&spec.stack.name, name, body(spec), &spec.networks).await
+        let platform = spec.service.definition.platform.as_deref();
+        self.create_in_networks(&spec.stack.name, name, platform, body(spec), &spec.networks).await
     }
 
     /// Makes a container in its first network and puts it into the others: older engines take one at creation.
@@ -57,13 +58,14 @@ impl Engine {
         &self,
         stack: &StackName,
         name: &ContainerName,
+        platform: Option<&str>,
         mut body: ContainerCreateBody,
         networks: &[(NetworkName, model::Attachment)],
     ) -> Result<(), Error> {
         if let Some((first, attachment)) = networks.first() {
             body.networking_config = Some(networking(first, endpoint(attachment)));
         }
-        self.create(stack, name, body).await?;
+        self.create(stack, name, platform, body).await?;
         for (network, attachment) in networks.iter().skip(1) {
             self.connect_network(name, network, attachment).await?;
         }
