@@ -173,7 +173,7 @@ fn limit(host: &mut HostConfig, definition: &model::Service) {
 /// single files of a file volume, which lie below its mount point.
 fn binds(spec: &ServiceContainer<'_>) -> Vec<String> {
     let volumes = spec.service.definition.volumes.iter().filter_map(|mount| match &mount.kind {
-        MountKind::Bind { source, create_host_path: true, propagation, selinux, .. } => {
+        MountKind::Bind { source, propagation, selinux, .. } if is_bind(&mount.kind) => {
             let access = if mount.read_only { "ro" } else { "rw" };
             let options = [Some(access), propagation.as_deref(), selinux.as_deref()];
             let options = options.into_iter().flatten().collect::<Vec<_>>().join(",");
@@ -185,6 +185,11 @@ fn binds(spec: &ServiceContainer<'_>) -> Vec<String> {
         files.mounts.iter().map(move |(file, target)| format!("{root}/{file}:{target}:ro"))
     });
     volumes.chain(files).collect()
+}
+
+/// Whether a mount of the host has to be one of the engine's `Binds`.
+fn is_bind(kind: &MountKind) -> bool {
+    matches!(kind, MountKind::Bind { create_host_path: true, .. } | MountKind::Bind { selinux: Some(_), .. })
 }
 
 fn mounts(spec: &ServiceContainer<'_>) -> Vec<Mount> {
@@ -230,7 +235,7 @@ fn named_mount(spec: &ServiceContainer<'_>, mount: &model::Mount) -> Option<Moun
             };
             Some(Mount { source, typ: Some(MountType::VOLUME), volume_options: Some(options), ..base })
         }
-        MountKind::Bind { source, create_host_path: false, propagation, .. } => {
+        MountKind::Bind { source, propagation, .. } if !is_bind(&mount.kind) => {
             let options = MountBindOptions {
                 propagation: propagation.as_deref().and_then(propagation_mode),
                 ..Default::default()
