@@ -95,9 +95,7 @@ fn body(spec: &ServiceContainer<'_>) -> ContainerCreateBody {
         tty: Some(definition.tty),
         open_stdin: Some(definition.stdin_open),
         stop_signal: definition.stop_signal.clone(),
-        stop_timeout: definition
-            .stop_grace_period
-            .map(|time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX)),
+        stop_timeout: definition.stop_grace_period.map(whole_seconds),
         healthcheck: definition.healthcheck.as_ref().map(healthcheck),
         exposed_ports: Some(
             exposed.chain(published).map(|(port, protocol)| port_key(port, protocol)).collect(),
@@ -257,6 +255,12 @@ fn named_mount(spec: &ServiceContainer<'_>, mount: &model::Mount) -> Option<Moun
             Some(Mount { typ: Some(MountType::TMPFS), tmpfs_options: Some(options), ..base })
         }
     }
+}
+
+/// The engine counts whole seconds, and ends a program at once when there are none.
+fn whole_seconds(time: Duration) -> i64 {
+    let begun = u64::from(time.subsec_nanos() > 0);
+    signed(time.as_secs().saturating_add(begun))
 }
 
 fn healthcheck(check: &model::Healthcheck) -> HealthConfig {
