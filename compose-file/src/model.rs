@@ -15,7 +15,7 @@ mod service;
 mod storage;
 
 pub use build::{Build, PullPolicy};
-pub use deploy::{Deploy, Resources, RestartPolicy, UpdateConfig, UpdateOrder};
+pub use deploy::{Deploy, DeviceRequest, Resources, RestartPolicy, UpdateConfig, UpdateOrder};
 pub use network::{Attachment, ContainerPort, Ipam, IpamPool, Network, Port, Protocol};
 pub use service::{Condition, Dependency, Device, Healthcheck, Limits, Logging, Restart, Service, Ulimit};
 pub use storage::{FileMount, FileOrigin, FileSource, Mount, MountKind, Volume};

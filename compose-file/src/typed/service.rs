@@ -13,7 +13,6 @@ use crate::model::{
     Ulimit,
 };
 use crate::node::Node;
-use crate::output;
 
 pub(super) fn read(mut at: Fields<'_, '_>) -> Service {
     at.done_with(&["profiles", "env_file", "label_file", "extends", "pull_refresh_after"]);
@@ -159,13 +158,13 @@ fn dependencies(at: &mut Fields<'_, '_>) -> BTreeMap<String, Dependency> {
 fn deployment(at: &mut Fields<'_, '_>) -> crate::model::Deploy {
     let mut deploy = at.inside("deploy", "deploy").map(deploy::read).unwrap_or_default();
     deploy.replicas = deploy.replicas.or(at.count("scale"));
-    deploy.reservations.devices.extend(at.items("gpus").iter().map(|item| {
-        let mut gpu = output::plain(item);
-        if let Some(request) = gpu.as_object_mut() {
-            request.entry("capabilities").or_insert_with(|| serde_json::json!(["gpu"]));
+    for item in at.items("gpus") {
+        let mut request = deploy::device_request(at.other(item, "device request"));
+        if !request.capabilities.iter().any(|capability| capability == "gpu") {
+            request.capabilities.push("gpu".to_owned());
         }
-        gpu
-    }));
+        deploy.reservations.devices.push(request);
+    }
     deploy
 }
 

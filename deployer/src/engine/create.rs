@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, DeviceMapping, EndpointSettings, HealthConfig, HostConfig,
+    ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointSettings, HealthConfig, HostConfig,
     HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountBindOptions,
     MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType, MountVolumeOptions, NetworkingConfig,
     PortBinding, ResourcesUlimits,
@@ -109,6 +109,7 @@ fn host_config(spec: &ServiceContainer<'_>) -> HostConfig {
     let definition = &spec.service.definition;
     let network_mode =
         definition.network_mode.clone().or_else(|| spec.networks.first().map(|(name, _)| name.to_string()));
+    let (named, paths): (Vec<_>, Vec<_>) = definition.devices.iter().partition(|device| is_named(device));
     let mut host = HostConfig {
         network_mode,
         restart_policy: Some(restart_policy(spec.restart)),
@@ -129,7 +130,8 @@ fn host_config(spec: &ServiceContainer<'_>) -> HostConfig {
         extra_hosts: some(&definition.extra_hosts),
         sysctls: hash_map(&definition.sysctls),
         ulimits: some(&definition.ulimits.iter().map(ulimit).collect::<Vec<_>>()),
-        devices: some(&definition.devices.iter().map(device).collect::<Vec<_>>()),
+        devices: some(&paths.into_iter().map(device).collect::<Vec<_>>()),
+        device_requests: some(&device_requests(&definition.deploy.reservations.devices, &named)),
         log_config: definition.logging.as_ref().map(|logging| HostConfigLogConfig {
             typ: logging.driver.clone(),
             config: hash_map(&logging.options),
@@ -312,6 +314,29 @@ fn device(device: &model::Device) -> DeviceMapping {
     }
 }
 
+/// A name of the Container Device Interface, `vendor.com/class=name`, and no path.
+fn is_named(device: &model::Device) -> bool {
+    device.source == device.target
+        && !device.source.starts_with('/')
+        && device.source.split_once('/').is_some_and(|(_, name)| name.contains('='))
+}
+
+fn device_requests(requests: &[model::DeviceRequest], named: &[&model::Device]) -> Vec<DeviceRequest> {
+    let requested = requests.iter().map(|request| DeviceRequest {
+        driver: request.driver.clone(),
+        count: request.count,
+        device_ids: some(&request.device_ids),
+        capabilities: Some(vec![request.capabilities.clone()]),
+        options: hash_map(&request.options),
+    });
+    let by_name = (!named.is_empty()).then(|| DeviceRequest {
+        driver: Some("cdi".into()),
+        device_ids: Some(named.iter().map(|device| device.source.clone()).collect()),
+        ..Default::default()
+    });
+    requested.chain(by_name).collect()
+}
+
 fn cgroup_namespace(mode: &str) -> Option<HostConfigCgroupnsModeEnum> {
     match mode {
         "host" => Some(HostConfigCgroupnsModeEnum::HOST),
@@ -331,3 +356,6 @@ fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
