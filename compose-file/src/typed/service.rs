@@ -15,7 +15,7 @@ use crate::model::{
 use crate::node::Node;
 
 pub(super) fn read(mut at: Fields<'_, '_>) -> Service {
-    at.done_with(&["profiles", "env_file", "label_file", "extends", "pull_refresh_after"]);
+    at.done_with(&["profiles", "env_file", "label_file", "extends"]);
     links(&mut at);
     let (networks, mac_address) = joined(&mut at);
     Service {
