@@ -308,6 +308,19 @@ fn a_place_in_an_override_is_shown_in_that_file() {
 }
 
 #[test]
+fn extensions_of_included_files_are_not_part_of_the_project_and_have_a_place() {
+    let files = [
+        ("compose.yaml", "include: [part.yaml]\nservices: {web: {image: a}}\nx-own: 1\n"),
+        ("part.yaml", "services: {db: {image: b}}\nx-more: 2\n"),
+    ];
+    let loaded = run(&files, &[]).unwrap();
+    assert_eq!(loaded.left_out("x-own"), None);
+    let place = loaded.left_out("x-more").unwrap();
+    let finding = loaded.diagnostic(place, Severity::Error, "not here", None);
+    insta::assert_snapshot!(finding.to_string(), @"");
+}
+
+#[test]
 fn callers_attach_findings_to_a_path() {
     let loaded = run(
         &[("compose.yaml", "services:\n  web:\n    image: a\n    volumes:\n      - ./data:/data\n")],

@@ -115,6 +115,16 @@ fn gpus_are_devices_that_can_be_gpus() {
 }
 
 #[test]
+fn what_is_inactive_is_known_by_name() {
+    let project = project(
+        "services: {web: {image: a}, tool: {image: b, profiles: [tools], volumes: ['data:/d']}}
+volumes: {data: }\n",
+    );
+    assert_eq!(project.inactive.services.into_iter().collect::<Vec<_>>(), ["tool"]);
+    assert_eq!(project.inactive.volumes.into_iter().collect::<Vec<_>>(), ["data"]);
+}
+
+#[test]
 fn a_project_survives_json() {
     let project =
         project("services: {web: {image: a, ports: ['80'], restart: always, volumes: ['/a:/b']}}\n");
