@@ -11,6 +11,7 @@ mod kinds;
 mod notes;
 mod refusals;
 mod restart;
+mod settings;
 
 const WEB: &str = "services: {web: {image: 'web:1', ports: ['127.0.0.1:8080:80']}}";
 const STORE: &str = "
