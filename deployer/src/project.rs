@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use compose_file::model::{FileOrigin, FileSource, MountKind, Project};
 use compose_file::{Diagnostics, Loaded, Severity};
+use semver::Version;
 
 use crate::commands::Session;
 use crate::error::{Code, Failure};
@@ -97,6 +98,14 @@ impl Workspace {
         let (project, settings, files) = (&self.project, &self.settings, &self.files);
         stack::resolve(&stack::Context { project, settings, images, files, key })
             .map_err(|refusals| in_words(&self.loaded, refusals))
+    }
+
+    /// Refuses what needs a newer engine than one that speaks this version of the API.
+    ///
+    /// # Errors
+    /// Every such key, each at its place.
+    pub fn check_engine(&self, api: &Version) -> Result<(), Diagnostics> {
+        refuse(&self.loaded, stack::newer_keys(&self.project, api))
     }
 }
 

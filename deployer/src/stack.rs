@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 mod hash;
 mod kind;
 mod names;
+mod newer;
 mod resolve;
 mod settings;
 mod support;
 
 pub use hash::{ConfigHash, Key};
 pub use names::{ContainerName, ImageId, NetworkName, ReleaseNumber, ServiceName, StackName, VolumeName};
+pub use newer::newer_keys;
 pub use resolve::{
     Context, FileContents, FileEntry, ImageFacts, RELEASE_TOKEN, REVISION_TOKEN, Refusal, Resolved,
     bind_text, resolve,

@@ -8,6 +8,7 @@ use given::{deploy, deployed, engine_of, meta, rollback, show, stack};
 
 mod given;
 mod kinds;
+mod newer;
 mod notes;
 mod refusals;
 mod restart;
