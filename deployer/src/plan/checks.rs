@@ -1,7 +1,5 @@
 //! What is refused before anything is touched: names, ports and volumes that belong to somebody else.
 
-use std::collections::BTreeMap;
-
 use compose_file::model::Port;
 
 use super::PlanError;
@@ -56,15 +54,14 @@ fn check_names(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
 }
 
 fn check_ports(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
-    let mut wanted: BTreeMap<(String, u16, String), &ServiceName> = BTreeMap::new();
+    let mut wanted: Vec<(&ServiceName, &Port, u16)> = Vec::new();
     for (name, service) in stack.services.iter().filter(|(_, service)| service.kind != Kind::Job) {
         for port in &service.definition.ports {
             let Some(host) = single(port) else { continue };
-            let ip = port.host_ip.clone().unwrap_or_default();
-            let protocol = protocol(port);
-            if let Some(holder) = holder(observed, &stack.name, &ip, host, protocol) {
+            let ip = address(port);
+            if let Some(holder) = holder(observed, &stack.name, ip, host, protocol(port)) {
                 return Err(PlanError::PortTaken {
-                    port: spell(&ip, host),
+                    port: spell(ip, host),
                     service: name.clone(),
                     holder: holder.name.clone(),
                     stack: holder
@@ -74,11 +71,16 @@ fn check_ports(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
                         .unwrap_or_default(),
                 });
             }
-            if let Some(other) =
-                wanted.insert((ip.clone(), host, protocol.into()), name).filter(|other| *other != name)
-            {
-                return Err(PlanError::PortTwice(other.clone(), name.clone(), spell(&ip, host)));
+            let clashes = |(other, before, number): &&(&ServiceName, &Port, u16)| {
+                *other != name
+                    && *number == host
+                    && before.protocol == port.protocol
+                    && overlap(address(before), ip)
+            };
+            if let Some((other, ..)) = wanted.iter().find(clashes) {
+                return Err(PlanError::PortTwice((*other).clone(), name.clone(), spell(ip, host)));
             }
+            wanted.push((name, port, host));
         }
     }
     Ok(())
@@ -91,9 +93,7 @@ fn holder<'a>(
     host: u16,
     protocol: &str,
 ) -> Option<&'a Container> {
-    let overlaps = |held: &HostPort| {
-        held.host == host && held.protocol == protocol && (any(&held.ip) || any(ip) || held.ip == ip)
-    };
+    let overlaps = |held: &HostPort| held.host == host && held.protocol == protocol && overlap(&held.ip, ip);
     observed
         .containers
         .iter()
@@ -101,8 +101,15 @@ fn holder<'a>(
         .find(|container| container.ports.iter().any(overlaps))
 }
 
-fn any(ip: &str) -> bool {
-    matches!(ip, "" | "0.0.0.0" | "::" | "[::]")
+/// Whether a port at both addresses would be one port.
+fn overlap(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|ip| ip.trim_matches(['[', ']']));
+    let any = |ip: &str| matches!(ip, "" | "0.0.0.0" | "::");
+    one == other || any(one) || any(other)
+}
+
+fn address(port: &Port) -> &str {
+    port.host_ip.as_deref().unwrap_or_default()
 }
 
 fn single(port: &Port) -> Option<u16> {

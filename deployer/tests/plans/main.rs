@@ -7,6 +7,7 @@ use deployer::stack::{Color, ContainerName, ReleaseNumber, StackName};
 use given::{deploy, deployed, engine_of, meta, rollback, show, stack};
 
 mod given;
+mod ground;
 mod kinds;
 mod newer;
 mod notes;
