@@ -1,6 +1,6 @@
 //! What is refused before anything is touched: names, ports and volumes that belong to somebody else.
 
-use compose_file::model::Port;
+use compose_file::model::{Port, Volume};
 
 use super::PlanError;
 use crate::labels;
@@ -150,6 +150,24 @@ fn check_networks(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// What the newest release that knows a volume of ours says of it: a volume outlives the releases that leave it out.
+fn recorded_volume<'a>(observed: &'a Observed, name: &VolumeName) -> Option<&'a Volume> {
+    let stacks = observed.history.releases.iter().rev().filter_map(|release| release.stack.as_ref());
+    let mut volumes = stacks.flat_map(|stack| stack.volumes.values());
+    volumes.find(|volume| volume.name == name.as_str() && !volume.external)
+}
+
+/// The part of a volume's definition that the engine takes when it makes the volume, and never again. Labels hold no
+/// data.
+fn volume_differs(old: &Volume, new: &Volume) -> Option<&'static str> {
+    let driver = |volume: &Volume| volume.driver.clone().unwrap_or_else(|| "local".into());
+    if driver(old) != driver(new) {
+        Some("driver")
+    } else {
+        (old.driver_opts != new.driver_opts).then_some("driver_opts")
+    }
+}
+
 fn check_volumes(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
     for (key, volume) in &stack.volumes {
         let name = VolumeName::new(&volume.name);
@@ -159,6 +177,10 @@ fn check_volumes(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
             Some(found) => {
                 if !volume.external && !found.is_of(&stack.name) {
                     return Err(PlanError::ForeignVolume(name));
+                }
+                let old = recorded_volume(observed, &name).filter(|_| !volume.external);
+                if let Some(what) = old.and_then(|old| volume_differs(old, volume)) {
+                    return Err(PlanError::VolumeChanged { volume: name, what });
                 }
                 let format = found.labels.get(labels::FORMAT);
                 if let Some((found, wanted)) = format.zip(wanted).filter(|(found, wanted)| found != wanted) {
