@@ -99,6 +99,8 @@ impl Wanted {
         let environment = self.environment(report, &directory, scope)?;
         let mut model = assemble(report, &files, &Scope { directory, environment, including })?;
         model.remove("name");
+        let extensions = model.as_map().into_iter().flatten().filter(|(key, _)| key.starts_with("x-"));
+        report.left_out.extend(extensions.map(|(key, entry)| (key.clone(), entry.key)));
         Ok(model)
     }
 

@@ -2,12 +2,12 @@
 //!
 //! It must never do a stage's work itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::assemble::{Scope, assemble};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::model::Project;
+use crate::model::{Inactive, Project};
 use crate::node::Node;
 use crate::report::{Problem, Report, Stop, in_words};
 use crate::request::Request;
@@ -27,6 +27,7 @@ pub fn load(request: &Request) -> Result<Loaded, Diagnostics> {
 /// What the stages made.
 struct Stages {
     name: String,
+    inactive: Inactive,
     tree: Node,
     files: Vec<PathBuf>,
     directory: PathBuf,
@@ -50,13 +51,24 @@ fn stages(report: &mut Report, request: &Request) -> Result<Stages, Stop> {
     normalise::normalise(&mut tree, &name);
     check::check(report, &tree, &dropped);
     report.checkpoint()?;
+    let mut volumes: BTreeSet<String> = tree.children("volumes").map(|(name, _)| name.clone()).collect();
     normalise::drop_unused(&mut tree);
-    Ok(Stages { name, tree, files: plan.files, directory: plan.directory, environment: scope.environment })
+    volumes.retain(|name| tree.get("volumes").is_none_or(|used| used.get(name).is_none()));
+    let inactive = Inactive { services: dropped, volumes };
+    Ok(Stages {
+        name,
+        inactive,
+        tree,
+        files: plan.files,
+        directory: plan.directory,
+        environment: scope.environment,
+    })
 }
 
 impl Stages {
     fn loaded(self, report: &Report) -> Loaded {
-        let (project, findings) = crate::typed::project(&self.name, &self.directory, &self.tree);
+        let (mut project, findings) = crate::typed::project(&self.name, &self.directory, &self.tree);
+        project.inactive = self.inactive;
         let (errors, notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Problem::is_error);
         let mut warnings = report.diagnostics();
         warnings.0.extend(in_words(notes, &report.sources).0);
@@ -70,6 +82,7 @@ impl Stages {
             directory: self.directory,
             environment: self.environment,
             sources: report.sources.clone(),
+            left_out: report.left_out.clone(),
             warnings,
         }
     }
@@ -85,6 +98,7 @@ pub struct Loaded {
     directory: PathBuf,
     environment: BTreeMap<String, String>,
     sources: Sources,
+    left_out: Vec<(String, Span)>,
     warnings: Diagnostics,
     project: Result<Project, Diagnostics>,
 }
@@ -139,11 +153,27 @@ impl Loaded {
         message: &str,
         help: Option<&str>,
     ) -> Diagnostic {
-        let diagnostic = Diagnostic::new(severity, "refused", message).at(&self.sources, self.span(path));
+        self.diagnostic(self.span(path), severity, message, help)
+    }
+
+    /// A finding about a place in the files.
+    pub fn diagnostic(
+        &self,
+        span: Span,
+        severity: Severity,
+        message: &str,
+        help: Option<&str>,
+    ) -> Diagnostic {
+        let diagnostic = Diagnostic::new(severity, "refused", message).at(&self.sources, span);
         match help {
             Some(help) => diagnostic.with_help(help),
             None => diagnostic,
         }
+    }
+
+    /// Where an included file has this `x-…` key at its top level: it is not part of the project.
+    pub fn left_out(&self, key: &str) -> Option<Span> {
+        self.left_out.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
     }
 
     /// Where the value at a path of the document was written.

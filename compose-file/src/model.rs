@@ -3,7 +3,7 @@
 //! Every value here is final: paths are absolute, names are those on the engine, defaults are filled in.
 //! Nothing here knows how it was written; where a value came from is answered by [`crate::Sources`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ mod service;
 mod storage;
 
 pub use build::{Build, PullPolicy};
-pub use deploy::{Deploy, Resources, RestartPolicy, UpdateConfig, UpdateOrder};
+pub use deploy::{Deploy, DeviceRequest, Resources, RestartPolicy, UpdateConfig, UpdateOrder};
 pub use network::{Attachment, ContainerPort, Ipam, IpamPool, Network, Port, Protocol};
 pub use service::{Condition, Dependency, Device, Healthcheck, Limits, Logging, Restart, Service, Ulimit};
 pub use storage::{FileMount, FileOrigin, FileSource, Mount, MountKind, Volume};
@@ -39,4 +39,16 @@ pub struct Project {
     pub configs: BTreeMap<String, FileSource>,
     /// Top-level `x-*` keys.
     pub extensions: BTreeMap<String, serde_json::Value>,
+    /// What the files define besides.
+    pub inactive: Inactive,
+}
+
+/// What the files define and the project does without: names only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inactive {
+    /// Services of profiles that are not active.
+    pub services: BTreeSet<String>,
+    /// Named volumes that no active service uses.
+    pub volumes: BTreeSet<String>,
 }

@@ -64,12 +64,21 @@ pub(crate) struct Report {
     seen: HashSet<Problem>,
     errors: usize,
     left: usize,
+    /// Top-level `x-…` keys of included files, which belong to no project.
+    pub left_out: Vec<(String, Span)>,
 }
 
 impl Report {
     pub fn new(base: &Path) -> Self {
         let sources = Sources::new(base);
-        Report { sources, problems: Vec::new(), seen: HashSet::new(), errors: 0, left: LARGEST_PROJECT }
+        Report {
+            sources,
+            problems: Vec::new(),
+            seen: HashSet::new(),
+            errors: 0,
+            left: LARGEST_PROJECT,
+            left_out: Vec::new(),
+        }
     }
 
     /// Takes a finding in, once.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::model::Project;
+use crate::model::{Inactive, Project};
 use crate::node::Node;
 use crate::output;
 use crate::report::Problem;
@@ -47,6 +47,7 @@ pub(crate) fn project(name: &str, directory: &Path, tree: &Node) -> (Project, Ve
         secrets: named(tree, "secrets", |node| storage::source(Fields::of(node, "secret", out))),
         configs: named(tree, "configs", |node| storage::source(Fields::of(node, "config", out))),
         extensions: extensions(tree),
+        inactive: Inactive::default(),
     };
     (project, findings)
 }

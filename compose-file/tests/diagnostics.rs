@@ -198,6 +198,76 @@ fn what_a_deploy_has_no_place_for_is_refused_or_mentioned() {
 }
 
 #[test]
+fn builds_and_pulls_that_a_deploy_has_no_place_for() {
+    insta::assert_snapshot!(findings(
+        "services:
+  web:
+    build:
+      context: .
+      provenance: false
+      ulimits: {nofile: 10}
+    pull_refresh_after: 24h
+"
+    ), @r"
+    error: compose.yaml:6:7: the key `ulimits` of a build is not supported
+      |
+    6 |       ulimits: {nofile: 10}
+      |       ^^^^^^^
+      |
+      = help: set them in the Dockerfile, with `ulimit` before the command that needs them
+
+    error: compose.yaml:7:5: the key `pull_refresh_after` of a service is not supported
+      |
+    7 |     pull_refresh_after: 24h
+      |     ^^^^^^^^^^^^^^^^^^
+      |
+      = help: use `pull_policy: always`, or deploy a new tag of the image
+    ");
+    insta::assert_snapshot!(findings("services: {web: {build: {context: ., provenance: false, sbom: true}}}"), @r"
+    warning: compose.yaml:1:57: `sbom` has no effect here: attestations are for images in a registry
+      |
+    1 | services: {web: {build: {context: ., provenance: false, sbom: true}}}
+      |                                                         ^^^^
+    ");
+}
+
+#[test]
+fn options_of_a_mount_that_nobody_knows() {
+    insta::assert_snapshot!(findings(
+        "services:
+  web:
+    image: a
+    volumes:
+      - /a:/a:ro,cached,z,rslave
+      - /b:/b:nosuid,nocopy
+      - vol:/c:nocopy,Z
+volumes: {vol: }
+"
+    ), @r"
+    warning: compose.yaml:6:9: `nosuid` is not an option of a mount and has no effect
+      |
+    6 |       - /b:/b:nosuid,nocopy
+      |         ^^^^^^^^^^^^^^^^^^^
+      |
+      = help: remove it; a mount has `ro`, `nocopy` (volumes), `z`, `Z` and a propagation (paths)
+
+    warning: compose.yaml:6:9: `nocopy` has no effect on a path of the host
+      |
+    6 |       - /b:/b:nosuid,nocopy
+      |         ^^^^^^^^^^^^^^^^^^^
+      |
+      = help: remove it; a mount has `ro`, `nocopy` (volumes), `z`, `Z` and a propagation (paths)
+
+    warning: compose.yaml:7:9: `Z` has no effect on a named volume
+      |
+    7 |       - vol:/c:nocopy,Z
+      |         ^^^^^^^^^^^^^^^
+      |
+      = help: remove it; a mount has `ro`, `nocopy` (volumes), `z`, `Z` and a propagation (paths)
+    ");
+}
+
+#[test]
 fn broken_yaml_has_a_place() {
     insta::assert_snapshot!(findings("services:\n  web: {image: a\n  db: b\n"), @r#"
     error: compose.yaml:3:5: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'
@@ -235,6 +305,19 @@ fn a_place_in_an_override_is_shown_in_that_file() {
       |
       = help: write both in the same form, or replace the earlier value with `!override`
     "#);
+}
+
+#[test]
+fn extensions_of_included_files_are_not_part_of_the_project_and_have_a_place() {
+    let files = [
+        ("compose.yaml", "include: [part.yaml]\nservices: {web: {image: a}}\nx-own: 1\n"),
+        ("part.yaml", "services: {db: {image: b}}\nx-more: 2\n"),
+    ];
+    let loaded = run(&files, &[]).unwrap();
+    assert_eq!(loaded.left_out("x-own"), None);
+    let place = loaded.left_out("x-more").unwrap();
+    let finding = loaded.diagnostic(place, Severity::Error, "not here", None);
+    insta::assert_snapshot!(finding.to_string(), @"");
 }
 
 #[test]

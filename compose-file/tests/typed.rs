@@ -97,6 +97,34 @@ x-deployer: {checks: []}
 }
 
 #[test]
+fn gpus_are_devices_that_can_be_gpus() {
+    let devices = |keys: &str| web(keys).deploy.reservations.devices;
+    let all = devices("gpus: all");
+    assert_eq!((all[0].count, all[0].capabilities.join(" ")), (Some(-1), "gpu".to_owned()));
+    let two =
+        devices("gpus: [{driver: nvidia, device_ids: ['0', '3'], capabilities: [utility], options: {a: b}}]");
+    assert_eq!((two[0].count, two[0].device_ids.join(" ")), (None, "0 3".to_owned()));
+    assert_eq!(
+        (two[0].driver.as_deref(), two[0].capabilities.join(" ")),
+        (Some("nvidia"), "utility gpu".to_owned())
+    );
+    assert_eq!(two[0].options["a"], "b");
+    let reserved =
+        devices("deploy: {resources: {reservations: {devices: [{capabilities: [tpu], count: 2}]}}}");
+    assert_eq!((reserved[0].count, reserved[0].capabilities.join(" ")), (Some(2), "tpu".to_owned()));
+}
+
+#[test]
+fn what_is_inactive_is_known_by_name() {
+    let project = project(
+        "services: {web: {image: a}, tool: {image: b, profiles: [tools], volumes: ['data:/d']}}
+volumes: {data: }\n",
+    );
+    assert_eq!(project.inactive.services.into_iter().collect::<Vec<_>>(), ["tool"]);
+    assert_eq!(project.inactive.volumes.into_iter().collect::<Vec<_>>(), ["data"]);
+}
+
+#[test]
 fn a_project_survives_json() {
     let project =
         project("services: {web: {image: a, ports: ['80'], restart: always, volumes: ['/a:/b']}}\n");

@@ -13,7 +13,10 @@ use crate::engine::pull::{Policy, PullProgress};
 use crate::engine::{Engine, Error};
 use crate::event::{Event, Events};
 use crate::project::Wanted;
-use crate::stack::{ImageFacts, ImageId, RELEASE_TOKEN, ServiceName, StackName};
+use crate::stack::{ImageFacts, ImageId, RELEASE_TOKEN, ServiceName, StackName, is_inline};
+
+/// What tells BuildKit to put the cache's description into the image.
+const INLINE_CACHE: &str = "BUILDKIT_INLINE_CACHE";
 
 /// The repository of a service's image: as the file names it, or as Compose would.
 #[must_use]
@@ -75,6 +78,10 @@ fn request(
         Some(platform) if build.platforms.is_empty() => vec![platform.clone()],
         _ => build.platforms.clone(),
     };
+    let mut args = build.args.clone();
+    if build.cache_to.iter().any(|target| is_inline(target)) {
+        args.insert(INLINE_CACHE.into(), "1".into());
+    }
     let secret = |mount: &model::FileMount| {
         Some((mount.target.clone(), BuildSecret(secrets.get(&mount.source)?.clone())))
     };
@@ -82,7 +89,7 @@ fn request(
         context: build.context.clone(),
         dockerfile,
         target: build.target.clone(),
-        args: build.args.clone(),
+        args,
         labels: build.labels.clone(),
         tags: std::iter::once(tag).chain(build.tags.iter().cloned()).collect(),
         cache_from: build.cache_from.clone(),
@@ -248,5 +255,20 @@ impl<'a> Activity<'a> {
             None => progress.status,
         };
         self.progress(text, done, total);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inline_cache_is_asked_for_by_an_argument() {
+        let args = |cache_to: &str| {
+            let build = model::Build { cache_to: vec![cache_to.into()], ..Default::default() };
+            request(&build, &Service::default(), "web:1".into(), &BTreeMap::new()).args
+        };
+        assert_eq!(args("type=inline").get(INLINE_CACHE).map(String::as_str), Some("1"));
+        assert_eq!(args("type=local,dest=/c"), BTreeMap::new());
     }
 }

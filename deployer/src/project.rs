@@ -5,6 +5,7 @@ use std::path::Path;
 
 use compose_file::model::{FileOrigin, FileSource, MountKind, Project, PullPolicy};
 use compose_file::{Diagnostics, Loaded, Severity};
+use semver::Version;
 
 use crate::commands::Session;
 use crate::error::{Code, Failure};
@@ -15,6 +16,9 @@ use crate::stack::{
 
 /// A single bind-mounted file that is larger than this is not read for the hash; its path and size count instead.
 const BIND_LIMIT: u64 = 1 << 20;
+
+/// The top-level key for what Compose has no word for.
+const SETTINGS: &str = "x-deployer";
 
 /// What the user's files say.
 pub struct Workspace {
@@ -43,6 +47,7 @@ impl Workspace {
         let loaded = session.load_for(&tag, RELEASE_TOKEN, REVISION_TOKEN)?;
         let project = loaded.project()?;
         let settings = settings(&loaded, &project)?;
+        refuse(&loaded, stack::refusals(&project))?;
         let files = read_files(&loaded, &project)?;
         Ok(Self { loaded, project, settings, revision, tag, files })
     }
@@ -101,18 +106,29 @@ impl Workspace {
         key: &Key,
     ) -> Result<Resolved, Diagnostics> {
         let (project, settings, files) = (&self.project, &self.settings, &self.files);
-        stack::resolve(&stack::Context { project, settings, images, files, key }).map_err(|refusals| {
-            let diagnostic = |refusal: Refusal| {
-                self.loaded.diagnostic_at(
-                    &refusal.place,
-                    Severity::Error,
-                    &refusal.message,
-                    Some(&refusal.help),
-                )
-            };
-            Diagnostics(refusals.into_iter().map(diagnostic).collect())
-        })
+        stack::resolve(&stack::Context { project, settings, images, files, key })
+            .map_err(|refusals| in_words(&self.loaded, refusals))
     }
+
+    /// Refuses what needs a newer engine than one that speaks this version of the API.
+    ///
+    /// # Errors
+    /// Every such key, each at its place.
+    pub fn check_engine(&self, api: &Version) -> Result<(), Diagnostics> {
+        refuse(&self.loaded, stack::newer_keys(&self.project, api))
+    }
+}
+
+fn refuse(loaded: &Loaded, refusals: Vec<Refusal>) -> Result<(), Diagnostics> {
+    if refusals.is_empty() { Ok(()) } else { Err(in_words(loaded, refusals)) }
+}
+
+/// Refusals at their places in the files.
+fn in_words(loaded: &Loaded, refusals: Vec<Refusal>) -> Diagnostics {
+    let diagnostic = |refusal: Refusal| {
+        loaded.diagnostic_at(&refusal.place, Severity::Error, &refusal.message, Some(&refusal.help))
+    };
+    Diagnostics(refusals.into_iter().map(diagnostic).collect())
 }
 
 /// The services that a command is about.
@@ -159,11 +175,19 @@ impl Wanted {
 }
 
 fn settings(loaded: &Loaded, project: &Project) -> Result<Settings, Diagnostics> {
-    let Some(value) = project.extensions.get("x-deployer") else { return Ok(Settings::default()) };
-    serde_json::from_value(value.clone()).map_err(|error| {
+    if let Some(place) = loaded.left_out(SETTINGS) {
+        let message = "`x-deployer` has no meaning in a file that is included";
+        let help = Some("move it to the file that includes this one");
+        return Err(Diagnostics(vec![loaded.diagnostic(place, Severity::Error, message, help)]));
+    }
+    let Some(value) = project.extensions.get(SETTINGS) else { return Ok(Settings::default()) };
+    let mut settings: Settings = serde_json::from_value(value.clone()).map_err(|error| {
         let help = "docs/x-deployer.md lists its keys";
-        Diagnostics(vec![loaded.diagnostic_at("x-deployer", Severity::Error, &error.to_string(), Some(help))])
-    })
+        Diagnostics(vec![loaded.diagnostic_at(SETTINGS, Severity::Error, &error.to_string(), Some(help))])
+    })?;
+    refuse(loaded, settings.check(project))?;
+    settings.checks.retain(|check| !project.inactive.services.contains(&check.service));
+    Ok(settings)
 }
 
 fn read_files(loaded: &Loaded, project: &Project) -> Result<FileContents, Diagnostics> {

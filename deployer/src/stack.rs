@@ -11,16 +11,20 @@ use serde::{Deserialize, Serialize};
 mod hash;
 mod kind;
 mod names;
+mod newer;
 mod resolve;
 mod settings;
+mod support;
 
 pub use hash::{ConfigHash, Key};
 pub use names::{ContainerName, ImageId, NetworkName, ReleaseNumber, ServiceName, StackName, VolumeName};
+pub use newer::newer_keys;
 pub use resolve::{
     Context, FileContents, FileEntry, ImageFacts, RELEASE_TOKEN, REVISION_TOKEN, Refusal, Resolved,
     bind_text, resolve,
 };
 pub use settings::{Check, CheckStep, HostCommand, Settings, Standby, VolumeSettings, parse_duration};
+pub use support::{is_inline, refusals, without_effect};
 
 /// One of the two sets of containers that a service can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,12 +5,18 @@
 use crate::node::{Node, Value};
 use crate::report::{Problem, Report};
 
+/// How mounts below a path of the host are seen on the other side.
+const PROPAGATIONS: [&str; 6] = ["shared", "slave", "private", "rshared", "rslave", "rprivate"];
+
 /// `[SOURCE:]TARGET[:OPTIONS]` items become mappings.
 pub(super) fn mounts(report: &mut Report, service: &mut Node) {
     for item in service.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
         if let Some(text) = item.as_text() {
             match Short::parse(text) {
-                Ok(short) => *item = short.node(item),
+                Ok(short) => {
+                    short.idle_options(report, item);
+                    *item = short.node(item);
+                }
                 Err(reason) => {
                     let message = format!("`{text}` is not a valid volume: {reason}");
                     let problem = Problem::error("volume", item.span, message);
@@ -64,6 +70,31 @@ impl Short {
         }
     }
 
+    /// `docker compose` takes any option; those without an effect are named.
+    fn idle_options(&self, report: &mut Report, item: &Node) {
+        for option in &self.options {
+            let message = match option.as_str() {
+                "ro" | "rw" => continue,
+                // Words for Docker on other systems than Linux, where they have had no meaning for long either.
+                "cached" | "delegated" | "consistent" => continue,
+                "nocopy" if !self.is_bind() => continue,
+                "z" | "Z" if self.is_bind() => continue,
+                propagation if PROPAGATIONS.contains(&propagation) && self.is_bind() => continue,
+                "nocopy" => "`nocopy` has no effect on a path of the host".to_owned(),
+                known if known.eq_ignore_ascii_case("z") || PROPAGATIONS.contains(&known) => {
+                    format!("`{known}` has no effect on a named volume")
+                }
+                unknown => format!("`{unknown}` is not an option of a mount and has no effect"),
+            };
+            let problem = Problem::warning("no-meaning", item.span, message);
+            report.add(
+                problem.help(
+                    "remove it; a mount has `ro`, `nocopy` (volumes), `z`, `Z` and a propagation (paths)",
+                ),
+            );
+        }
+    }
+
     fn node(&self, item: &Node) -> Node {
         let span = item.span;
         let text = |text: &str| Node::text(text, span);
@@ -84,10 +115,7 @@ impl Short {
                 ("rw", _) => node.set("read_only", flag(false)),
                 ("nocopy", "volume") => detail.set("nocopy", flag(true)),
                 ("z" | "Z", "bind") => detail.set("selinux", text(option)),
-                (
-                    propagation @ ("shared" | "slave" | "private" | "rshared" | "rslave" | "rprivate"),
-                    "bind",
-                ) => {
+                (propagation, "bind") if PROPAGATIONS.contains(&propagation) => {
                     detail.set("propagation", text(propagation));
                 }
                 _ => {}

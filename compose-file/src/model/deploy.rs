@@ -81,6 +81,22 @@ pub struct Resources {
     pub memory: Option<u64>,
     /// Processes.
     pub pids: Option<i64>,
-    /// Devices (`reservations` only), as written after normalisation; `gpus` is one of these too.
-    pub devices: Vec<serde_json::Value>,
+    /// Devices (`reservations` only); `gpus` are among them.
+    pub devices: Vec<DeviceRequest>,
+}
+
+/// A request for devices of a kind, which the engine's device drivers answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceRequest {
+    /// Driver; absent: any that has the capabilities.
+    pub driver: Option<String>,
+    /// How many, -1 for all; absent when ids are given.
+    pub count: Option<i64>,
+    /// Which ones.
+    pub device_ids: Vec<String>,
+    /// What they must be capable of, all at once.
+    pub capabilities: Vec<String>,
+    /// Options for the driver.
+    pub options: BTreeMap<String, String>,
 }

@@ -117,7 +117,7 @@ pub struct Service {
     pub cgroup_parent: Option<String>,
     /// OCI runtime.
     pub runtime: Option<String>,
-    /// MAC address on the default network.
+    /// MAC address of a service with `network_mode`; otherwise it is that of the network that is joined first.
     pub mac_address: Option<String>,
     /// Limits given as service keys (`mem_limit`, `cpus`, …); `deploy.resources` is in [`Deploy`].
     pub limits: Limits,

@@ -7,6 +7,11 @@ use super::storage::mounted_file;
 use crate::model::Build;
 
 pub(super) fn read(mut at: Fields<'_, '_>) -> Build {
+    for attestation in ["provenance", "sbom"] {
+        if at.whole().text_at(attestation) == Some("false") {
+            at.done_with(&[attestation]);
+        }
+    }
     Build {
         context: at.text("context").unwrap_or_default(),
         dockerfile: at.text("dockerfile"),

@@ -3,8 +3,7 @@
 //! It must never decide what a value means for a deploy.
 
 use super::fields::Fields;
-use crate::model::{Deploy, Resources, RestartPolicy, UpdateConfig, UpdateOrder};
-use crate::output;
+use crate::model::{Deploy, DeviceRequest, Resources, RestartPolicy, UpdateConfig, UpdateOrder};
 
 pub(super) fn read(mut at: Fields<'_, '_>) -> Deploy {
     let (limits, reservations) = at.inside("resources", "resources").map(resources).unwrap_or_default();
@@ -55,6 +54,21 @@ fn amounts(mut at: Fields<'_, '_>) -> Resources {
         nano_cpus: at.nano("cpus"),
         memory: at.bytes("memory"),
         pids: at.integer("pids"),
-        devices: at.items("devices").iter().map(output::plain).collect(),
+        devices: at
+            .items("devices")
+            .iter()
+            .map(|item| device_request(at.other(item, "device request")))
+            .collect(),
+    }
+}
+
+/// An item of `gpus` or of `deploy.resources.reservations.devices`.
+pub(super) fn device_request(mut at: Fields<'_, '_>) -> DeviceRequest {
+    DeviceRequest {
+        driver: at.text("driver"),
+        count: at.integer("count"),
+        device_ids: at.texts("device_ids"),
+        capabilities: at.texts("capabilities"),
+        options: at.pairs("options"),
     }
 }

@@ -2,20 +2,22 @@
 //!
 //! It must never decide how a service is deployed.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
 use super::storage::{mount, mounted_file, tmpfs};
 use super::{build, deploy, extensions, network};
 use crate::model::{
-    Condition, Dependency, Device, Healthcheck, Limits, Logging, PullPolicy, Restart, Service, Ulimit,
+    Attachment, Condition, Dependency, Device, Healthcheck, Limits, Logging, PullPolicy, Restart, Service,
+    Ulimit,
 };
 use crate::node::Node;
-use crate::output;
 
 pub(super) fn read(mut at: Fields<'_, '_>) -> Service {
-    at.done_with(&["profiles", "env_file", "label_file", "extends", "pull_refresh_after"]);
+    at.done_with(&["profiles", "env_file", "label_file", "extends"]);
     links(&mut at);
+    let (networks, mac_address) = joined(&mut at);
     Service {
         image: at.text("image"),
         build: at.inside("build", "build").map(build::read),
@@ -28,10 +30,7 @@ pub(super) fn read(mut at: Fields<'_, '_>) -> Service {
         annotations: at.pairs("annotations"),
         ports: at.items("ports").iter().filter_map(|item| network::port(at.other(item, "port"))).collect(),
         expose: network::exposed(&mut at),
-        networks: at
-            .entries("networks")
-            .map(|(name, node)| (name.clone(), network::attachment(at.other(node, "network attachment"))))
-            .collect(),
+        networks,
         network_mode: at.text("network_mode"),
         volumes: at.items("volumes").iter().filter_map(|item| mount(at.other(item, "mount"))).collect(),
         tmpfs: at.texts("tmpfs").iter().map(|item| tmpfs(item)).collect(),
@@ -73,10 +72,27 @@ pub(super) fn read(mut at: Fields<'_, '_>) -> Service {
         cgroup: at.text("cgroup"),
         cgroup_parent: at.text("cgroup_parent"),
         runtime: at.text("runtime"),
-        mac_address: at.text("mac_address"),
+        mac_address,
         limits: limits(&mut at),
         extensions: extensions(at.whole()),
     }
+}
+
+/// How the service joins its networks. Its own MAC address is for the network that is joined first.
+fn joined(at: &mut Fields<'_, '_>) -> (BTreeMap<String, Attachment>, Option<String>) {
+    let entries = at.entries("networks");
+    let mut networks: BTreeMap<_, _> = entries
+        .map(|(name, node)| (name.clone(), network::attachment(at.other(node, "network attachment"))))
+        .collect();
+    let mac_address = at.text("mac_address");
+    let first = networks.iter_mut().max_by_key(|(name, one)| (one.priority, Reverse((*name).clone())));
+    let (Some((name, first)), Some(wanted)) = (first, &mac_address) else { return (networks, mac_address) };
+    let span = at.whole().get("mac_address").map_or(at.whole().span, |node| node.span);
+    if first.mac_address.get_or_insert_with(|| wanted.clone()) != wanted {
+        let message = format!("the service has another MAC address in the network `{name}`");
+        at.error("conflict", span, message, Some("keep one of the two"));
+    }
+    (networks, None)
 }
 
 /// A link without another name says only what the implied dependency already says.
@@ -142,13 +158,13 @@ fn dependencies(at: &mut Fields<'_, '_>) -> BTreeMap<String, Dependency> {
 fn deployment(at: &mut Fields<'_, '_>) -> crate::model::Deploy {
     let mut deploy = at.inside("deploy", "deploy").map(deploy::read).unwrap_or_default();
     deploy.replicas = deploy.replicas.or(at.count("scale"));
-    deploy.reservations.devices.extend(at.items("gpus").iter().map(|item| {
-        let mut gpu = output::plain(item);
-        if let Some(request) = gpu.as_object_mut() {
-            request.entry("capabilities").or_insert_with(|| serde_json::json!(["gpu"]));
+    for item in at.items("gpus") {
+        let mut request = deploy::device_request(at.other(item, "device request"));
+        if !request.capabilities.iter().any(|capability| capability == "gpu") {
+            request.capabilities.push("gpu".to_owned());
         }
-        gpu
-    }));
+        deploy.reservations.devices.push(request);
+    }
     deploy
 }
 

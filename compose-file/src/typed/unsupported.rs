@@ -14,6 +14,8 @@ const NO_MEANING: &[(&str, &str, &str)] = &[
     ("placement", "preferences", "there is one engine"),
     ("placement", "max_replicas_per_node", "there is one engine"),
     ("reservations", "generic_resources", "there is one engine"),
+    ("build", "provenance", "attestations are for images in a registry"),
+    ("build", "sbom", "attestations are for images in a registry"),
     ("secret", "labels", "a secret is a file"),
     ("config", "labels", "a config is a file"),
 ];
@@ -37,6 +39,8 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ("service", "post_start", "run it from the image's entrypoint, or as a job that others depend on"),
     ("service", "pre_stop", "handle `stop_signal` in the program"),
     ("service", "storage_opt", "remove it, or set it for the engine"),
+    ("service", "pull_refresh_after", "use `pull_policy: always`, or deploy a new tag of the image"),
+    ("build", "ulimits", "set them in the Dockerfile, with `ulimit` before the command that needs them"),
     ("build", "additional_contexts", "copy what is needed below the build context"),
     ("build", "ssh", "pass what is needed as a build secret"),
     ("build", "entitlements", "remove it"),

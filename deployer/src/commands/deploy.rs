@@ -101,6 +101,7 @@ impl Deploy<'_> {
         let stack = self.workspace.resolve(&unknown, &Key::random())?.stack;
         let observed = observe(self.engine, Default::default()).await?;
         super::refuse_remote_binds(self.engine, self.workspace)?;
+        self.workspace.check_engine(self.engine.api())?;
         Ok(plan::check_ground(&stack, &observed)?)
     }
 

@@ -39,6 +39,7 @@ pub async fn show(
     let containers = engine.containers(Some(&name)).await?;
     let records = records(engine, &name, &containers, async || agent(session, engine).await).await?;
     super::refuse_remote_binds(engine, workspace)?;
+    workspace.check_engine(engine.api())?;
     if records.journal.is_some() {
         session.events.warn("an earlier command did not finish: a deploy puts that in order first");
     }

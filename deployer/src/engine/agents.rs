@@ -94,7 +94,7 @@ impl Engine {
             }),
             ..Default::default()
         };
-        self.create_in_networks(front.stack, name, body, &front.networks).await
+        self.create_in_networks(front.stack, name, None, body, &front.networks).await
     }
 
     /// Makes a keeper, if nobody else has. Its name is the lock.
@@ -165,7 +165,7 @@ impl Engine {
         files: &[FileEntry],
     ) -> Result<(), Error> {
         let name = ContainerName::new(format!("{target}-writer"));
-        self.create(stack, &name, idle(image, labels, volume(target, "/files", false))).await?;
+        self.create(stack, &name, None, idle(image, labels, volume(target, "/files", false))).await?;
         let archive = archive(files)
             .map_err(|error| Error::caused_by(Kind::Invalid, "pack files for volume", target, error))?;
         let options = UploadToContainerOptionsBuilder::new().path("/files").build();
@@ -205,7 +205,7 @@ impl Engine {
             host_config: Some(HostConfig { network_mode: Some(network.to_string()), ..confined() }),
             ..Default::default()
         };
-        self.create(stack, &name, body).await?;
+        self.create(stack, &name, None, body).await?;
         self.start(&name).await?;
         let code = self.await_exit(&name).await;
         let said = self.last_lines(&name, 5).await.join("\n");
@@ -251,7 +251,7 @@ impl Engine {
         let unique: u32 = rand::random();
         let name = ContainerName::new(format!("{stack}-reader-{unique:08x}"));
         let mount = volume(&stack.state_volume(), STATE, true);
-        self.create(stack, &name, idle(image, labels, mount)).await?;
+        self.create(stack, &name, None, idle(image, labels, mount)).await?;
         let files = self.read_state(&name).await;
         self.remove_container(stack, &name, Nameless::Remove).await?;
         files

@@ -94,9 +94,14 @@ impl Engine {
         &self,
         stack: &StackName,
         name: &ContainerName,
+        platform: Option<&str>,
         body: ContainerCreateBody,
     ) -> Result<(), Error> {
-        let options = CreateContainerOptionsBuilder::new().name(name.as_str()).build();
+        let mut options = CreateContainerOptionsBuilder::new().name(name.as_str());
+        if let Some(platform) = platform {
+            options = options.platform(platform);
+        }
+        let options = options.build();
         let result = self.docker().create_container(Some(options.clone()), body.clone()).await;
         match result.context("create container", name) {
             Ok(_) => Ok(()),

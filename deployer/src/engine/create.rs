@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, DeviceMapping, EndpointSettings, HealthConfig, HostConfig,
+    ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointSettings, HealthConfig, HostConfig,
     HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountBindOptions,
     MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType, MountVolumeOptions, NetworkingConfig,
     PortBinding, ResourcesUlimits,
@@ -49,7 +49,8 @@ impl Engine {
         name: &ContainerName,
         spec: &ServiceContainer<'_>,
     ) -> Result<(), Error> {
-        self.create_in_networks(&spec.stack.name, name, body(spec), &spec.networks).await
+        let platform = spec.service.definition.platform.as_deref();
+        self.create_in_networks(&spec.stack.name, name, platform, body(spec), &spec.networks).await
     }
 
     /// Makes a container in its first network and puts it into the others: older engines take one at creation.
@@ -57,13 +58,14 @@ impl Engine {
         &self,
         stack: &StackName,
         name: &ContainerName,
+        platform: Option<&str>,
         mut body: ContainerCreateBody,
         networks: &[(NetworkName, model::Attachment)],
     ) -> Result<(), Error> {
         if let Some((first, attachment)) = networks.first() {
             body.networking_config = Some(networking(first, endpoint(attachment)));
         }
-        self.create(stack, name, body).await?;
+        self.create(stack, name, platform, body).await?;
         for (network, attachment) in networks.iter().skip(1) {
             self.connect_network(name, network, attachment).await?;
         }
@@ -93,9 +95,7 @@ fn body(spec: &ServiceContainer<'_>) -> ContainerCreateBody {
         tty: Some(definition.tty),
         open_stdin: Some(definition.stdin_open),
         stop_signal: definition.stop_signal.clone(),
-        stop_timeout: definition
-            .stop_grace_period
-            .map(|time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX)),
+        stop_timeout: definition.stop_grace_period.map(whole_seconds),
         healthcheck: definition.healthcheck.as_ref().map(healthcheck),
         exposed_ports: Some(
             exposed.chain(published).map(|(port, protocol)| port_key(port, protocol)).collect(),
@@ -109,6 +109,7 @@ fn host_config(spec: &ServiceContainer<'_>) -> HostConfig {
     let definition = &spec.service.definition;
     let network_mode =
         definition.network_mode.clone().or_else(|| spec.networks.first().map(|(name, _)| name.to_string()));
+    let (named, paths): (Vec<_>, Vec<_>) = definition.devices.iter().partition(|device| is_named(device));
     let mut host = HostConfig {
         network_mode,
         restart_policy: Some(restart_policy(spec.restart)),
@@ -129,7 +130,8 @@ fn host_config(spec: &ServiceContainer<'_>) -> HostConfig {
         extra_hosts: some(&definition.extra_hosts),
         sysctls: hash_map(&definition.sysctls),
         ulimits: some(&definition.ulimits.iter().map(ulimit).collect::<Vec<_>>()),
-        devices: some(&definition.devices.iter().map(device).collect::<Vec<_>>()),
+        devices: some(&paths.into_iter().map(device).collect::<Vec<_>>()),
+        device_requests: some(&device_requests(&definition.deploy.reservations.devices, &named)),
         log_config: definition.logging.as_ref().map(|logging| HostConfigLogConfig {
             typ: logging.driver.clone(),
             config: hash_map(&logging.options),
@@ -171,7 +173,7 @@ fn limit(host: &mut HostConfig, definition: &model::Service) {
 /// single files of a file volume, which lie below its mount point.
 fn binds(spec: &ServiceContainer<'_>) -> Vec<String> {
     let volumes = spec.service.definition.volumes.iter().filter_map(|mount| match &mount.kind {
-        MountKind::Bind { source, create_host_path: true, propagation, selinux, .. } => {
+        MountKind::Bind { source, propagation, selinux, .. } if is_bind(&mount.kind) => {
             let access = if mount.read_only { "ro" } else { "rw" };
             let options = [Some(access), propagation.as_deref(), selinux.as_deref()];
             let options = options.into_iter().flatten().collect::<Vec<_>>().join(",");
@@ -183,6 +185,11 @@ fn binds(spec: &ServiceContainer<'_>) -> Vec<String> {
         files.mounts.iter().map(move |(file, target)| format!("{root}/{file}:{target}:ro"))
     });
     volumes.chain(files).collect()
+}
+
+/// Whether a mount of the host has to be one of the engine's `Binds`.
+fn is_bind(kind: &MountKind) -> bool {
+    matches!(kind, MountKind::Bind { create_host_path: true, .. } | MountKind::Bind { selinux: Some(_), .. })
 }
 
 fn mounts(spec: &ServiceContainer<'_>) -> Vec<Mount> {
@@ -228,7 +235,7 @@ fn named_mount(spec: &ServiceContainer<'_>, mount: &model::Mount) -> Option<Moun
             };
             Some(Mount { source, typ: Some(MountType::VOLUME), volume_options: Some(options), ..base })
         }
-        MountKind::Bind { source, create_host_path: false, propagation, .. } => {
+        MountKind::Bind { source, propagation, .. } if !is_bind(&mount.kind) => {
             let options = MountBindOptions {
                 propagation: propagation.as_deref().and_then(propagation_mode),
                 ..Default::default()
@@ -250,6 +257,12 @@ fn named_mount(spec: &ServiceContainer<'_>, mount: &model::Mount) -> Option<Moun
             Some(Mount { typ: Some(MountType::TMPFS), tmpfs_options: Some(options), ..base })
         }
     }
+}
+
+/// The engine counts whole seconds, and ends a program at once when there are none.
+fn whole_seconds(time: Duration) -> i64 {
+    let begun = u64::from(time.subsec_nanos() > 0);
+    signed(time.as_secs().saturating_add(begun))
 }
 
 fn healthcheck(check: &model::Healthcheck) -> HealthConfig {
@@ -301,6 +314,29 @@ fn device(device: &model::Device) -> DeviceMapping {
     }
 }
 
+/// A name of the Container Device Interface, `vendor.com/class=name`, and no path.
+fn is_named(device: &model::Device) -> bool {
+    device.source == device.target
+        && !device.source.starts_with('/')
+        && device.source.split_once('/').is_some_and(|(_, name)| name.contains('='))
+}
+
+fn device_requests(requests: &[model::DeviceRequest], named: &[&model::Device]) -> Vec<DeviceRequest> {
+    let requested = requests.iter().map(|request| DeviceRequest {
+        driver: request.driver.clone(),
+        count: request.count,
+        device_ids: some(&request.device_ids),
+        capabilities: Some(vec![request.capabilities.clone()]),
+        options: hash_map(&request.options),
+    });
+    let by_name = (!named.is_empty()).then(|| DeviceRequest {
+        driver: Some("cdi".into()),
+        device_ids: Some(named.iter().map(|device| device.source.clone()).collect()),
+        ..Default::default()
+    });
+    requested.chain(by_name).collect()
+}
+
 fn cgroup_namespace(mode: &str) -> Option<HostConfigCgroupnsModeEnum> {
     match mode {
         "host" => Some(HostConfigCgroupnsModeEnum::HOST),
@@ -320,3 +356,6 @@ fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

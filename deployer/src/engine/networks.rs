@@ -16,6 +16,9 @@ use crate::labels;
 use crate::snapshot::Labelled;
 use crate::stack::{ContainerName, NetworkName, StackName};
 
+/// The driver's option for the name of the interface inside the container.
+const INTERFACE_NAME: &str = "com.docker.network.endpoint.ifname";
+
 impl Engine {
     /// Every network, by name.
     ///
@@ -143,11 +146,13 @@ pub(in crate::engine) fn endpoint(attachment: &model::Attachment) -> EndpointSet
         ipv6_address: attachment.ipv6_address.clone(),
         link_local_ips: Some(attachment.link_local_ips.clone()).filter(|ips| !ips.is_empty()),
     });
+    let mut driver_opts = attachment.driver_opts.clone();
+    driver_opts.extend(attachment.interface_name.clone().map(|name| (INTERFACE_NAME.to_owned(), name)));
     EndpointSettings {
         ipam_config: ipam,
         aliases: Some(attachment.aliases.clone()),
         mac_address: attachment.mac_address.clone(),
-        driver_opts: hash_map(&attachment.driver_opts),
+        driver_opts: hash_map(&driver_opts),
         gw_priority: Some(attachment.gw_priority).filter(|priority| *priority != 0),
         ..Default::default()
     }

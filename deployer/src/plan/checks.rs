@@ -1,8 +1,6 @@
 //! What is refused before anything is touched: names, ports and volumes that belong to somebody else.
 
-use std::collections::BTreeMap;
-
-use compose_file::model::Port;
+use compose_file::model::{Port, Volume};
 
 use super::PlanError;
 use crate::labels;
@@ -56,15 +54,14 @@ fn check_names(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
 }
 
 fn check_ports(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
-    let mut wanted: BTreeMap<(String, u16, String), &ServiceName> = BTreeMap::new();
+    let mut wanted: Vec<(&ServiceName, &Port, u16)> = Vec::new();
     for (name, service) in stack.services.iter().filter(|(_, service)| service.kind != Kind::Job) {
         for port in &service.definition.ports {
             let Some(host) = single(port) else { continue };
-            let ip = port.host_ip.clone().unwrap_or_default();
-            let protocol = protocol(port);
-            if let Some(holder) = holder(observed, &stack.name, &ip, host, protocol) {
+            let ip = address(port);
+            if let Some(holder) = holder(observed, &stack.name, ip, host, protocol(port)) {
                 return Err(PlanError::PortTaken {
-                    port: spell(&ip, host),
+                    port: spell(ip, host),
                     service: name.clone(),
                     holder: holder.name.clone(),
                     stack: holder
@@ -74,11 +71,16 @@ fn check_ports(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
                         .unwrap_or_default(),
                 });
             }
-            if let Some(other) =
-                wanted.insert((ip.clone(), host, protocol.into()), name).filter(|other| *other != name)
-            {
-                return Err(PlanError::PortTwice(other.clone(), name.clone(), spell(&ip, host)));
+            let clashes = |(other, before, number): &&(&ServiceName, &Port, u16)| {
+                *other != name
+                    && *number == host
+                    && before.protocol == port.protocol
+                    && overlap(address(before), ip)
+            };
+            if let Some((other, ..)) = wanted.iter().find(clashes) {
+                return Err(PlanError::PortTwice((*other).clone(), name.clone(), spell(ip, host)));
             }
+            wanted.push((name, port, host));
         }
     }
     Ok(())
@@ -91,9 +93,7 @@ fn holder<'a>(
     host: u16,
     protocol: &str,
 ) -> Option<&'a Container> {
-    let overlaps = |held: &HostPort| {
-        held.host == host && held.protocol == protocol && (any(&held.ip) || any(ip) || held.ip == ip)
-    };
+    let overlaps = |held: &HostPort| held.host == host && held.protocol == protocol && overlap(&held.ip, ip);
     observed
         .containers
         .iter()
@@ -101,8 +101,15 @@ fn holder<'a>(
         .find(|container| container.ports.iter().any(overlaps))
 }
 
-fn any(ip: &str) -> bool {
-    matches!(ip, "" | "0.0.0.0" | "::" | "[::]")
+/// Whether a port at both addresses would be one port.
+fn overlap(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|ip| ip.trim_matches(['[', ']']));
+    let any = |ip: &str| matches!(ip, "" | "0.0.0.0" | "::");
+    one == other || any(one) || any(other)
+}
+
+fn address(port: &Port) -> &str {
+    port.host_ip.as_deref().unwrap_or_default()
 }
 
 fn single(port: &Port) -> Option<u16> {
@@ -143,6 +150,24 @@ fn check_networks(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// What the newest release that knows a volume of ours says of it: a volume outlives the releases that leave it out.
+fn recorded_volume<'a>(observed: &'a Observed, name: &VolumeName) -> Option<&'a Volume> {
+    let stacks = observed.history.releases.iter().rev().filter_map(|release| release.stack.as_ref());
+    let mut volumes = stacks.flat_map(|stack| stack.volumes.values());
+    volumes.find(|volume| volume.name == name.as_str() && !volume.external)
+}
+
+/// The part of a volume's definition that the engine takes when it makes the volume, and never again. Labels hold no
+/// data.
+fn volume_differs(old: &Volume, new: &Volume) -> Option<&'static str> {
+    let driver = |volume: &Volume| volume.driver.clone().unwrap_or_else(|| "local".into());
+    if driver(old) != driver(new) {
+        Some("driver")
+    } else {
+        (old.driver_opts != new.driver_opts).then_some("driver_opts")
+    }
+}
+
 fn check_volumes(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
     for (key, volume) in &stack.volumes {
         let name = VolumeName::new(&volume.name);
@@ -152,6 +177,10 @@ fn check_volumes(stack: &Stack, observed: &Observed) -> Result<(), PlanError> {
             Some(found) => {
                 if !volume.external && !found.is_of(&stack.name) {
                     return Err(PlanError::ForeignVolume(name));
+                }
+                let old = recorded_volume(observed, &name).filter(|_| !volume.external);
+                if let Some(what) = old.and_then(|old| volume_differs(old, volume)) {
+                    return Err(PlanError::VolumeChanged { volume: name, what });
                 }
                 let format = found.labels.get(labels::FORMAT);
                 if let Some((found, wanted)) = format.zip(wanted).filter(|(found, wanted)| found != wanted) {

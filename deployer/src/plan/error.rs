@@ -46,6 +46,14 @@ pub enum PlanError {
     /// A network would have to be made again.
     #[error("the definition of network {0} changed, and containers are in it")]
     NetworkChanged(NetworkName),
+    /// A volume would have to be made again.
+    #[error("the definition of volume {volume} changed in its {what}, and it holds data")]
+    VolumeChanged {
+        /// The volume.
+        volume: VolumeName,
+        /// `driver` or `driver_opts`.
+        what: &'static str,
+    },
     /// A volume holds something else.
     #[error("volume {volume} holds data in format {found}, and the file now wants {wanted}")]
     VolumeFormat {
@@ -122,6 +130,9 @@ impl PlanError {
             Self::NetworkChanged(_) => {
                 "give the changed network another name, or take the stack down first (deployer down keeps volumes)".into()
             }
+            Self::VolumeChanged { volume, .. } => format!(
+                "put the definition back; or give the changed volume another name, and copy the data of {volume} over"
+            ),
             Self::VolumeFormat { volume, found, wanted } => format!(
                 "copy the data out through the {found} store, remove the stack and the volume (deployer down, docker \
                  volume rm {volume}), deploy with the {wanted} store and copy it back in; or choose the {found} store \

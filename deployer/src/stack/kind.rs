@@ -12,9 +12,27 @@ pub fn kind_of(project: &Project, name: &ServiceName, service: &model::Service, 
     }
     match in_place_reason(service, image) {
         Some(reason) => Kind::InPlace(reason),
-        None if tcp_ports(service, image).is_empty() => Kind::Portless,
-        None => Kind::TwoColor,
+        None if has_front(service, image) => Kind::TwoColor,
+        // A front would hold the address, but there is none, and two containers cannot.
+        None => fixed_address(service).map_or(Kind::Portless, Kind::InPlace),
     }
+}
+
+/// A front reaches a container by network, so one without any has no front, whatever it declares.
+fn has_front(service: &model::Service, image: &ImageFacts) -> bool {
+    service.network_mode.is_none() && !tcp_ports(service, image).is_empty()
+}
+
+/// An address that only one container can have.
+pub fn fixed_address(service: &model::Service) -> Option<String> {
+    service.networks.values().find_map(|attachment| {
+        let addresses = [
+            ("ipv4_address", &attachment.ipv4_address),
+            ("ipv6_address", &attachment.ipv6_address),
+            ("mac_address", &attachment.mac_address),
+        ];
+        addresses.into_iter().find_map(|(key, address)| Some(format!("{key}: {}", address.as_ref()?)))
+    })
 }
 
 /// Every TCP port that the service declares: published, exposed, and exposed by its image.

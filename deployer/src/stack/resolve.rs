@@ -2,13 +2,13 @@
 //!
 //! Pure: files were read and images inspected before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use compose_file::model::{self, FileOrigin, MountKind, Project, Protocol};
+use compose_file::model::{self, MountKind, Project};
 
-use super::kind::{anonymous_volumes, kind_of, tcp_ports};
+use super::kind::{anonymous_volumes, fixed_address, kind_of, tcp_ports};
 use super::{
     ConfigHash, FileSet, Front, Image, ImageId, Key, Kind, ReleaseNumber, Service, ServiceName, Settings,
     Stack, StackName, VolumeName,
@@ -109,10 +109,9 @@ pub fn resolve(context: &Context<'_>) -> Result<Resolved, Vec<Refusal>> {
     let name = StackName::new(&project.name);
     let mut services = BTreeMap::new();
     let mut contents = BTreeMap::new();
-    let mut refusals = external_files(project);
+    let mut refusals = super::support::refusals(project);
     for (key, definition) in &project.services {
         let service_name = ServiceName::new(key);
-        refusals.extend(refuse(key, definition));
         let Some(image) = context.images.get(&service_name) else { continue };
         match file_entries(context, key, definition) {
             Ok(entries) => {
@@ -122,6 +121,7 @@ pub fn resolve(context: &Context<'_>) -> Result<Resolved, Vec<Refusal>> {
                         .insert(set.volume.clone(), entries.into_iter().map(|(entry, _)| entry).collect());
                 }
                 let service = service(context, &service_name, definition, image, files);
+                refusals.extend(shared_address(key, &service));
                 services.insert(service_name, service);
             }
             Err(refusal) => refusals.push(refusal),
@@ -168,6 +168,16 @@ fn service(
     Service { kind, definition: definition.clone(), image, replicas, hash, front, files }
 }
 
+/// Without a front before them, the replicas themselves would have to share the address.
+fn shared_address(key: &str, service: &Service) -> Option<Refusal> {
+    let address = fixed_address(&service.definition).filter(|_| service.front.is_none())?;
+    (service.replicas > 1).then(|| Refusal {
+        place: format!("services.{key}.networks"),
+        message: format!("{} replicas cannot share `{address}`", service.replicas),
+        help: "remove the address: the service's name stands for all replicas".into(),
+    })
+}
+
 fn replicas(definition: &model::Service, kind: &Kind) -> u32 {
     let wanted = definition.deploy.replicas.unwrap_or(1);
     if *kind == Kind::Job { 1 } else { u32::try_from(wanted).unwrap_or(u32::MAX) }
@@ -190,7 +200,7 @@ fn front(context: &Context<'_>, definition: &model::Service, facts: &ImageFacts)
         .iter()
         .filter(|(_, attachment)| {
             let fixed = attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some();
-            fixed || !attachment.aliases.is_empty()
+            fixed || attachment.mac_address.is_some() || !attachment.aliases.is_empty()
         })
         .collect();
     let settings = &context.settings;
@@ -304,56 +314,4 @@ fn file_set(key: &Key, stack: &StackName, entries: &[(FileEntry, String)]) -> Op
     let volume = VolumeName::new(format!("{stack}-files-{}", &hash[..16]));
     let mounts = entries.iter().map(|(entry, target)| (entry.name.clone(), target.clone())).collect();
     Some(FileSet { volume, mounts })
-}
-
-fn external_files(project: &Project) -> Vec<Refusal> {
-    let sections = [("secrets", &project.secrets), ("configs", &project.configs)];
-    let external = sections.into_iter().flat_map(|(section, files)| {
-        files
-            .iter()
-            .filter(|(_, file)| file.origin == FileOrigin::External)
-            .map(move |(key, _)| (section, key))
-    });
-    external
-        .map(|(section, key)| Refusal {
-            place: format!("{section}.{key}"),
-            message: "external secrets and configs exist in a cluster only".into(),
-            help: "give the content with `file:` or `environment:`".into(),
-        })
-        .collect()
-}
-
-/// What is valid Compose but cannot be honoured on a single engine by this version.
-fn refuse(key: &str, definition: &model::Service) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    let mut add = |field: &str, message: String, help: &str| {
-        refusals.push(Refusal { place: format!("services.{key}.{field}"), message, help: help.into() });
-    };
-    let mode = definition.network_mode.as_deref();
-    if let Some(mode) = mode.filter(|mode| !["host", "none", "bridge"].contains(mode)) {
-        add(
-            "network_mode",
-            format!("`{mode}` ties two containers together, which a new color would break"),
-            "join both services to the same network",
-        );
-    }
-    if definition.container_name.is_some() && definition.deploy.replicas.is_some_and(|count| count > 1) {
-        add(
-            "container_name",
-            "several replicas cannot share one container name".into(),
-            "remove `container_name`",
-        );
-    }
-    if let Some(mode) = definition.deploy.mode.as_deref().filter(|mode| mode.ends_with("-job")) {
-        add(
-            "deploy.mode",
-            format!("`{mode}` needs a cluster"),
-            "depend on the service with `condition: service_completed_successfully`: that makes it a job",
-        );
-    }
-    let ports: BTreeSet<_> = definition.ports.iter().map(|port| port.protocol).collect();
-    if ports.contains(&Protocol::Sctp) {
-        add("ports", "SCTP ports cannot be published".into(), "use TCP or UDP");
-    }
-    refusals
 }

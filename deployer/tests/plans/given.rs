@@ -8,12 +8,12 @@ use deployer::plan::{self, Decision, Meta};
 use deployer::record::History;
 use deployer::snapshot::{Container, HostPort, Labelled, Observed, State};
 use deployer::stack::{
-    ContainerName, Context, FileContents, ImageFacts, ImageId, Key, NetworkName, Release, ReleaseNumber,
-    Service, ServiceName, Settings, Stack, StackName, Standby, VolumeName, resolve,
+    ContainerName, Context, FileContents, ImageFacts, ImageId, Key, NetworkName, Refusal, Release,
+    ReleaseNumber, Service, ServiceName, Settings, Stack, StackName, Standby, VolumeName, resolve,
 };
 
-/// A stack named `shop`, from a Compose file; the images are what their names say.
-pub fn stack(text: &str) -> Stack {
+/// A file as it was loaded, under the name `shop`.
+pub fn loaded(text: &str) -> compose_file::Loaded {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("compose.yaml");
     std::fs::write(&file, text).unwrap();
@@ -27,7 +27,32 @@ pub fn stack(text: &str) -> Stack {
         profiles: Vec::new(),
         current_directory: folder.path().to_owned(),
     };
-    let project = compose_file::load(&request).unwrap().project().unwrap();
+    compose_file::load(&request).unwrap()
+}
+
+/// What is refused of a file, a line each: place, message and help.
+pub fn refused(text: &str) -> String {
+    spell(&deployer::stack::refusals(&loaded(text).project().unwrap()))
+}
+
+/// Refusals, a line each.
+pub fn spell(refusals: &[Refusal]) -> String {
+    let line = |refusal: &Refusal| format!("{}: {} | {}\n", refusal.place, refusal.message, refusal.help);
+    refusals.iter().map(line).collect()
+}
+
+/// A stack named `shop`, from a Compose file; the images are what their names say.
+pub fn stack(text: &str) -> Stack {
+    resolved(text).unwrap_or_else(|refusals| panic!("{refusals:?}"))
+}
+
+/// What stands in the way of a stack, a line each.
+pub fn unresolved(text: &str) -> String {
+    spell(&resolved(text).unwrap_err())
+}
+
+fn resolved(text: &str) -> Result<Stack, Vec<Refusal>> {
+    let project = loaded(text).project().unwrap();
     let facts = |(name, service): (&String, &compose_file::model::Service)| {
         let built = service.build.is_some();
         let image = service.image.clone().unwrap_or_else(|| format!("shop-{name}:release-1"));
@@ -49,7 +74,7 @@ pub fn stack(text: &str) -> Stack {
     let key = Key::parse(&"07".repeat(32)).unwrap();
     let context =
         Context { project: &project, settings: &settings, images: &images, files: &files, key: &key };
-    resolve(&context).unwrap_or_else(|refusals| panic!("{refusals:?}")).stack
+    resolve(&context).map(|resolved| resolved.stack)
 }
 
 /// What is known of a release besides its content.

@@ -8,6 +8,13 @@ use given::{deploy, deployed, engine_of, meta, rollback, show, stack};
 
 mod fronts;
 mod given;
+mod ground;
+mod kinds;
+mod newer;
+mod notes;
+mod refusals;
+mod restart;
+mod settings;
 
 const WEB: &str = "services: {web: {image: 'web:1', ports: ['127.0.0.1:8080:80']}}";
 const STORE: &str = "
