@@ -34,6 +34,7 @@ async fn serve(listen: &str, port: u16, mode: Mode, targets: Vec<String>) -> any
         trusted_proxies: vec![],
         state: folder.join("state"),
         admin: admin.clone(),
+        program: String::new(),
         limits: Limits::default(),
     };
     let front = Front::with_listeners(options, vec![TcpListener::bind(listen).await?]).await?;

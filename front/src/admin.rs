@@ -6,15 +6,20 @@
 
 mod bridge;
 mod client;
-mod lines;
+pub(crate) mod lines;
 pub(crate) mod server;
+pub(crate) mod socket;
+
+use std::path::PathBuf;
 
 pub use bridge::{admin_bridge, bridge};
 pub use client::{AdminClient, CallError};
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol.
-pub const PROTOCOL: u32 = 1;
+///
+/// 1: `hello`, `check`, `switch`, `drain`, `probe`, `status`. 2: `upgrade`, and the identity of the program in `hello`.
+pub const PROTOCOL: u32 = 2;
 
 /// Where a service's requests go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +77,11 @@ pub enum Command {
     },
     /// What is going on?
     Status,
+    /// Go on as this program, which is in the front's state folder. Since protocol 2.
+    Upgrade {
+        /// Its file: `program-` and its identity.
+        program: PathBuf,
+    },
 }
 
 /// A line from the front.
@@ -94,6 +104,9 @@ pub enum Reply {
         protocol: u32,
         /// Version of the running program.
         version: String,
+        /// Its identity, which tells builds of one version apart. Since protocol 2, when it was told one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
     },
     /// `check` and `probe`: it answers.
     Reachable,
@@ -104,12 +117,17 @@ pub enum Reply {
     },
     /// `drain`: how many exchanges with earlier routes are still open (0: idle).
     Drained {
-        /// HTTP exchanges and upgraded streams. TCP connections are not waited for: they are relayed until the replica,
+        /// HTTP exchanges and upgraded streams, and earlier programs of this front that still finish theirs. TCP connections are not waited for: they are relayed until the replica,
         /// told to stop, closes them.
         remaining: u64,
     },
     /// `status`.
     Status(Status),
+    /// `upgrade`: everything new goes to that program. What this stream leads to will end soon.
+    Upgraded {
+        /// The identity of the program that serves now.
+        program: String,
+    },
     /// It could not be done.
     Failed {
         /// A lowercase fragment.

@@ -40,6 +40,9 @@ pub enum Error {
         /// As it was given.
         range: String,
     },
+    /// Whoever started this worker does not speak to it.
+    #[error("there is no supervisor at standard input")]
+    Supervisor(#[source] io::Error),
     /// Other listeners were passed than the options name.
     #[error("{given} bound listeners were passed for {wanted} ports")]
     Listeners {

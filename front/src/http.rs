@@ -20,7 +20,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::TcpStream;
 
@@ -68,5 +69,13 @@ async fn handle(
         // In a box, so that an idle connection does not keep room for it.
         None => Box::pin(exchange::exchange(&client, request)).await,
     };
-    Ok(response.map(|content| Answer::new(content, busy)))
+    Ok(last_if_leaving(&client.shared, response).map(|content| Answer::new(content, busy)))
+}
+
+/// A client that is told goes on over a new connection, and no request of its can meet the end of this one.
+fn last_if_leaving<B>(shared: &Shared, mut response: Response<B>) -> Response<B> {
+    if shared.leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -15,6 +15,7 @@ mod resolve;
 mod route;
 mod server;
 mod shared;
+mod supervise;
 mod tcp;
 mod trust;
 
@@ -23,3 +24,4 @@ pub use error::Error;
 pub use limits::Limits;
 pub use options::{Listener, Mode, Options};
 pub use server::{Front, run};
+pub use supervise::{Launch, Supervisor, place, work};

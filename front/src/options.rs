@@ -22,6 +22,9 @@ pub struct Options {
     pub state: PathBuf,
     /// Unix socket of the admin protocol.
     pub admin: PathBuf,
+    /// Identity of the program, which tells builds of one version apart; empty: it has none.
+    #[serde(default)]
+    pub program: String,
     /// What one peer may take; absent: the defaults.
     #[serde(default)]
     pub limits: Limits,

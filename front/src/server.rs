@@ -1,25 +1,29 @@
 //! A front from its first to its last moment.
 //! Must never accept a connection before the admin socket answers, nor drop one because another one failed.
 
-mod sockets;
+mod serving;
+pub(crate) mod sockets;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::server as admin;
+use crate::admin::socket::AdminSocket;
 use crate::route::Table;
 use crate::route::persist::Store;
 use crate::shared::Shared;
+use crate::supervise::Link;
 use crate::trust::Trust;
 use crate::{Error, Mode, Options, health, http, tcp};
 use bytes::Bytes;
+pub(crate) use serving::Serving;
 
 /// Runs a front until `shutdown` is ready and what is in flight has ended, or has had its time.
 ///
@@ -36,7 +40,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
 pub struct Front {
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
-    admin: UnixListener,
+    admin: AdminSocket,
 }
 
 impl Front {
@@ -46,8 +50,12 @@ impl Front {
     ///
     /// When a port, the admin socket, the folder or a range of trusted proxies is of no use.
     pub async fn bind(options: Options) -> Result<Self, Error> {
-        let bind = |port| sockets::bind(port).map_err(|source| Error::Bind { port, source });
-        let listeners = options.listeners.iter().map(|l| bind(l.port)).collect::<Result<_, _>>()?;
+        let mut listeners = Vec::new();
+        for listener in &options.listeners {
+            let error = |source| Error::Bind { port: listener.port, source };
+            let bound = sockets::bind(listener.port).map_err(error)?;
+            listeners.push(TcpListener::from_std(bound).map_err(error)?);
+        }
         Self::with_listeners(options, listeners).await
     }
 
@@ -58,6 +66,16 @@ impl Front {
     ///
     /// As [`Front::bind`], and when there are more or fewer sockets than ports.
     pub async fn with_listeners(options: Options, listeners: Vec<TcpListener>) -> Result<Self, Error> {
+        let front = Self::supervised(options, listeners, None)?;
+        front.take_over()?;
+        Ok(front)
+    }
+
+    pub(crate) fn supervised(
+        options: Options,
+        listeners: Vec<TcpListener>,
+        supervisor: Option<Link>,
+    ) -> Result<Self, Error> {
         let (given, wanted) = (listeners.len(), options.listeners.len());
         if given != wanted {
             return Err(Error::Listeners { given, wanted });
@@ -65,16 +83,20 @@ impl Front {
         let state = |source| Error::State { path: options.state.clone(), source };
         let store = Store::open(&options.state).map_err(state)?;
         let socket = |source| Error::Admin { path: options.admin.clone(), source };
-        let admin = admin::bind(&options.admin).map_err(socket)?;
+        let admin = AdminSocket::bind(&options.admin).map_err(socket)?;
         let trust = Trust::new(&options.trusted_proxies)?;
         let ports = options.listeners.iter().map(|l| l.port).collect();
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let shared = Shared {
             table: Arc::new(Table::new(ports, options.limits.upstream_idle)),
             trust,
             store,
-            switching: tokio::sync::Mutex::new(()),
-            stop: CancellationToken::new(),
-            abort: CancellationToken::new(),
+            switching: tokio::sync::Mutex::new(false),
+            supervisor,
+            leaving: stop.child_token(),
+            stop,
+            cut: abort.child_token(),
+            abort,
             tasks: TaskTracker::new(),
             room: Arc::new(Semaphore::new(options.limits.connections)),
             options,
@@ -91,57 +113,64 @@ impl Front {
     /// Restores the route of its last life and serves until `shutdown` is ready; then nothing new is accepted, and
     /// what is in flight gets the time that the limits give it.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { shared, listeners, admin } = self;
-        if let Some(route) = shared.store.load() {
+        self.restore();
+        let serving = self.start();
+        shutdown.await;
+        serving.stop().await;
+    }
+
+    /// Is the one that answers at the admin socket from here on.
+    pub(crate) fn take_over(&self) -> Result<(), Error> {
+        let path = || self.shared.options.admin.clone();
+        self.admin.take_over().map_err(|source| Error::Admin { path: path(), source })
+    }
+
+    /// Knows the route of its last life from here on, and looks whether its targets answer.
+    pub(crate) fn restore(&self) {
+        if let Some(route) = self.shared.store.load() {
             tracing::info!(release = route.release, color = route.color, "route restored");
-            let targets = shared.table.restore(route);
-            health::watch_all(&shared, &targets);
+            let targets = self.shared.table.restore(route);
+            health::watch_all(&self.shared, &targets);
         }
-        let admin = tokio::spawn(admin::serve(Arc::clone(&shared), admin));
+    }
+
+    /// Serves from here on.
+    pub(crate) fn start(self) -> Serving {
+        let Self { shared, listeners, admin } = self;
+        let admin = tokio::spawn(admin::serve(Arc::clone(&shared), admin.into_listener()));
         for (port, listener) in listeners.into_iter().enumerate() {
             tokio::spawn(accept(Arc::clone(&shared), listener, port));
         }
         let table = Arc::clone(&shared.table);
         let idle = Duration::from_millis(shared.options.limits.upstream_idle_ms);
         let sweeping = tokio::spawn(async move { table.sweep(idle).await });
-        shutdown.await;
-        stop(&shared).await;
-        sweeping.abort();
-        admin.abort();
-    }
-}
-
-async fn stop(shared: &Shared) {
-    shared.stop.cancel();
-    shared.tasks.close();
-    if timeout(shared.options.limits.stop(), shared.tasks.wait()).await.is_err() {
-        tracing::warn!(left = shared.tasks.len(), "stopped with exchanges in flight");
-        shared.abort.cancel();
+        Serving { shared, admin, sweeping }
     }
 }
 
 async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
-    let stop = shared.stop.clone();
-    stop.run_until_cancelled(async {
-        loop {
-            let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
-                    shared.tasks.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
-                }
-                // Out of descriptors, most likely: some will be free in a moment.
-                Err(e) => {
-                    tracing::warn!(error = %e, "no connection can be accepted");
-                    sleep(Duration::from_millis(20)).await;
+    let leaving = shared.leaving.clone();
+    leaving
+        .run_until_cancelled(async {
+            loop {
+                let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
+                match listener.accept().await {
+                    Ok((stream, peer)) => {
+                        let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
+                        shared.tasks.spawn(async move {
+                            connection.await;
+                            drop(place);
+                        });
+                    }
+                    // Out of descriptors, most likely: some will be free in a moment.
+                    Err(e) => {
+                        tracing::warn!(error = %e, "no connection can be accepted");
+                        sleep(Duration::from_millis(20)).await;
+                    }
                 }
             }
-        }
-    })
-    .await;
+        })
+        .await;
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize) {

@@ -35,7 +35,8 @@ pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpA
         Found::Http(read) => http::serve(shared, client, read, peer, port).await,
         Found::Tcp(read) => Box::pin(forward(shared, client, read, port)).await,
         Found::Greeted { target, claim, greeting } => {
-            relay(client, target, claim, Bytes::new(), greeting).await
+            let relaying = relay(client, target, claim, Bytes::new(), greeting);
+            shared.unless_aborted(relaying).await.unwrap_or_default();
         }
         Found::Over => {}
     }

@@ -185,6 +185,7 @@ fn front_options(stack: &Stack, service: &ServiceName, front: &Front) -> front::
         trusted_proxies: stack.settings.trusted_proxies.clone(),
         state: agents::ROUTE.into(),
         admin: agents::SOCKET.into(),
+        program: String::new(),
         limits: front::Limits::default(),
     }
 }

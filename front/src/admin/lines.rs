@@ -8,7 +8,7 @@ use crate::limits::ADMIN_LINE;
 
 /// The next line without its end, `None` at the end of the stream.
 /// Cancelling it loses nothing: what was read stays in `line`, which must be passed again.
-pub(super) async fn next<'a>(
+pub(crate) async fn next<'a>(
     reader: &mut (impl AsyncBufRead + Unpin),
     line: &'a mut Vec<u8>,
 ) -> io::Result<Option<&'a [u8]>> {

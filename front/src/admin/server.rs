@@ -1,10 +1,8 @@
 //! The front's end of the admin protocol: a Unix socket, each command carried out on its own.
 //! Must never let a line, however wrong, end anything but itself.
 
-use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,19 +19,8 @@ use crate::health;
 use crate::limits::ADMIN_PENDING;
 use crate::shared::Shared;
 
-/// Makes the socket; one that a killed front left is replaced.
-pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
+/// What a stream is told that was opened before its front was upgraded.
+const REPLACED: &str = "another program has taken over; a new stream leads to it";
 
 /// Serves until the front stops.
 pub(crate) async fn serve(shared: Arc<Shared>, listener: UnixListener) {
@@ -118,7 +105,7 @@ fn parse(line: &[u8]) -> Result<Request, Response> {
 
 async fn carry_out(shared: &Arc<Shared>, command: Command) -> Reply {
     match command {
-        Command::Hello => Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() },
+        Command::Hello => hello(shared),
         Command::Check { targets, ports, timeout_ms } => {
             let limit = Duration::from_millis(timeout_ms);
             let ports = if ports.is_empty() { shared.table.ports() } else { &ports };
@@ -129,9 +116,47 @@ async fn carry_out(shared: &Arc<Shared>, command: Command) -> Reply {
         }
         Command::Switch { route } => switch(shared, route).await,
         Command::Drain { timeout_ms } => {
-            Reply::Drained { remaining: shared.table.drain(Duration::from_millis(timeout_ms)).await }
+            Reply::Drained { remaining: drain(shared, Duration::from_millis(timeout_ms)).await }
         }
         Command::Status => Reply::Status(shared.table.status()),
+        Command::Upgrade { program } => upgrade(shared, program).await,
+    }
+}
+
+fn hello(shared: &Shared) -> Reply {
+    let program = Some(&shared.options.program).filter(|program| !program.is_empty()).cloned();
+    Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), program }
+}
+
+/// What an earlier program of this front still does may be for a target of an earlier route.
+async fn drain(shared: &Shared, limit: Duration) -> u64 {
+    let earlier = async {
+        match &shared.supervisor {
+            Some(supervisor) => supervisor.earlier(limit).await,
+            None => 0,
+        }
+    };
+    let (own, earlier) = tokio::join!(shared.table.drain(limit), earlier);
+    own + earlier
+}
+
+/// No route is set meanwhile: the other program has read the one that is saved.
+async fn upgrade(shared: &Shared, program: PathBuf) -> Reply {
+    let Some(supervisor) = &shared.supervisor else {
+        return Reply::Failed {
+            reason: "this front has no supervisor that could start a program".to_owned(),
+        };
+    };
+    let mut replaced = shared.switching.lock().await;
+    if *replaced {
+        return Reply::Failed { reason: REPLACED.to_owned() };
+    }
+    match supervisor.upgrade(program).await {
+        Ok(program) => {
+            *replaced = true;
+            Reply::Upgraded { program }
+        }
+        Err(reason) => Reply::Failed { reason },
     }
 }
 
@@ -141,7 +166,10 @@ fn reachable(result: Result<(), String>) -> Reply {
 
 /// Saved first: an answer that was given is true after a crash too, and a route that cannot be saved changes nothing.
 async fn switch(shared: &Arc<Shared>, route: Route) -> Reply {
-    let _one_at_a_time = shared.switching.lock().await;
+    let replaced = shared.switching.lock().await;
+    if *replaced {
+        return Reply::Failed { reason: REPLACED.to_owned() };
+    }
     let (store, saved) = (shared.store.clone(), route.clone());
     let outcome = tokio::task::spawn_blocking(move || store.save(&saved)).await;
     match outcome.unwrap_or_else(|e| Err(io::Error::other(e))) {

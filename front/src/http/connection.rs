@@ -32,8 +32,12 @@ pub(super) async fn serve(client: &Arc<Client>, stream: TcpStream, read: Bytes) 
 
 /// Whether the client says something in time; its end is something too.
 async fn speaks(client: &Client, stream: &TcpStream, patience: Duration) -> bool {
-    let said = client.shared.stop.run_until_cancelled(timeout(patience, stream.readable()));
-    matches!(said.await, Some(Ok(Ok(()))))
+    tokio::select! {
+        // What has come before the front stops is answered.
+        biased;
+        said = timeout(patience, stream.readable()) => matches!(said, Ok(Ok(()))),
+        () = client.shared.stop.cancelled() => false,
+    }
 }
 
 /// Serves requests until the connection ends; answers it when nothing more is said for a while.

@@ -1,17 +1,17 @@
 //! Listening sockets. Must never leave a port half open: one socket serves both families.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4096;
 
 /// All addresses of both families, or of IPv4 alone where the machine has no IPv6.
-pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
+pub(crate) fn bind(port: u16) -> io::Result<net::TcpListener> {
     match Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)) {
         Ok(socket) => {
             socket.set_only_v6(false)?;
@@ -24,12 +24,12 @@ pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-fn listen(socket: Socket, address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(socket: Socket, address: SocketAddr) -> io::Result<net::TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// A client's machine that vanished without a word is noticed after some minutes, or its streams would keep every

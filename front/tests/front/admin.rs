@@ -18,7 +18,7 @@ async fn hello_check_and_probe() {
     let setup = Setup::new(Mode::Http).await;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let hello = setup.admin.call(Command::Hello).await.unwrap();
-    assert_eq!(hello, Reply::Hello { protocol: PROTOCOL, version });
+    assert_eq!(hello, Reply::Hello { protocol: PROTOCOL, version, program: None });
     let check =
         |targets, timeout_ms| setup.admin.call(Command::Check { targets, ports: Vec::new(), timeout_ms });
     assert_eq!(check(vec![blue.name()], 5000).await.unwrap(), Reply::Reachable);

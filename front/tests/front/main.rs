@@ -11,5 +11,6 @@ mod replica;
 mod setup;
 mod smuggling;
 mod strict;
+mod supervised;
 mod switching;
 mod tcp;

@@ -32,6 +32,7 @@ pub fn options(folder: &TempDir, mode: Mode) -> Options {
         trusted_proxies: vec![],
         state: folder.path().join("state"),
         admin: folder.path().join("admin.sock"),
+        program: String::new(),
         limits: Limits { connect_ms: 500, stop_ms: 2000, ..Limits::default() },
     }
 }
