@@ -121,20 +121,37 @@ impl Verb {
         matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Down(_) | Self::Build(_))
     }
 
-    /// It serves many connections at once, for as long as its container lives.
+    /// It forwards requests on every processor.
     #[must_use]
-    pub fn serves(&self) -> bool {
-        matches!(self, Self::Front { part: FrontPart::Serve { .. } })
+    pub fn forwards(&self) -> bool {
+        matches!(self, Self::Front { part: FrontPart::Work { .. } })
+    }
+
+    /// It may have to speak TLS to an engine or to a service.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        !matches!(self, Self::Front { .. } | Self::Keeper { .. })
     }
 }
 
-/// The halves of a front.
+/// The parts of a front. Containers that run and programs of other versions know them by these words.
 #[derive(Debug, Subcommand)]
 pub enum FrontPart {
-    /// Serves
+    /// Holds the sockets and has a worker serve
     Serve {
         /// `front::Options` as JSON.
         options: String,
+    },
+    /// Serves on the sockets of the supervisor at standard input
+    Work {
+        /// `front::Options` as JSON.
+        options: String,
+    },
+    /// Copies this program to a front's volume
+    Place {
+        /// The file.
+        #[arg(long)]
+        to: PathBuf,
     },
     /// Connects standard input and output to the admin socket
     Admin {

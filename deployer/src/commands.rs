@@ -223,7 +223,7 @@ async fn dispatch(session: &Session, verb: Verb) -> anyhow::Result<u8> {
         Verb::Doctor => doctor::run(session).await,
         Verb::Down(args) => down::run(session, &args).await,
         Verb::Completions(args) => completions::run(&args),
-        Verb::Front { part } => front::run(part).await,
+        Verb::Front { part } => return front::run(part).await,
         Verb::Keeper { stack } => keeper::run(&stack).await,
     };
     code.map(|code| code as u8)

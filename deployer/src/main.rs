@@ -8,11 +8,13 @@ use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // One provider for every TLS connection; a second install would be a bug and changes nothing.
-    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if cli.verb.speaks_tls() {
+        // One provider for every TLS connection; a second install would be a bug and changes nothing.
+        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
     // One thread is enough to wait for an engine; a front has requests to forward on every processor.
     let mut builder =
-        if cli.verb.serves() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+        if cli.verb.forwards() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let Ok(runtime) = builder.enable_all().build() else { return ExitCode::from(1) };
     let code = runtime.block_on(deployer::commands::run(cli));
     // A read of standard input cannot be cancelled, and nobody waits for it any more.

@@ -35,6 +35,7 @@ async fn serve(listen: &str, port: u16, mode: Mode, targets: Vec<String>) -> any
         state: folder.join("state"),
         admin: admin.clone(),
         program: String::new(),
+        made: String::new(),
         limits: Limits::default(),
     };
     let front = Front::with_listeners(options, vec![TcpListener::bind(listen).await?]).await?;

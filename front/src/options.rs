@@ -25,6 +25,10 @@ pub struct Options {
     /// Identity of the program, which tells builds of one version apart; empty: it has none.
     #[serde(default)]
     pub program: String,
+    /// Tells this front from one that was there before and had the same state folder: what that one was upgraded to means
+    /// nothing to this one. A restart changes nothing about it.
+    #[serde(default)]
+    pub made: String,
     /// What one peer may take; absent: the defaults.
     #[serde(default)]
     pub limits: Limits,

@@ -84,7 +84,7 @@ impl Supervisor {
     pub fn with_listeners(options: Options, listeners: Vec<TcpListener>, launch: Launch) -> Self {
         let own = Program { path: launch.program, identity: options.program.clone() };
         Self {
-            programs: Programs::new(&options.state, own),
+            programs: Programs::new(&options.state, &options.made, own),
             options,
             listeners,
             arguments: launch.arguments,

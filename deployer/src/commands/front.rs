@@ -14,27 +14,38 @@ use crate::error::Code;
 /// Between two attempts to connect.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Runs a part of the front.
+/// Runs a part of the front; answers its exit code.
 ///
 /// # Errors
 /// When it cannot listen, or an address does not answer.
-pub async fn run(part: FrontPart) -> anyhow::Result<Code> {
+pub async fn run(part: FrontPart) -> anyhow::Result<u8> {
     match part {
-        FrontPart::Serve { options } => serve(&options).await?,
+        FrontPart::Serve { options } => return serve(&options).await,
+        FrontPart::Work { options } => front::work(begin(&options)?).await?,
+        FrontPart::Place { to } => {
+            front::place(&to).with_context(|| format!("no copy can be made at {}", to.display()))?;
+        }
         FrontPart::Admin { socket } => front::admin_bridge(Path::new(&socket)).await?,
         FrontPart::Probe { timeout, addresses } => probe(&addresses, timeout).await?,
     }
-    Ok(Code::Done)
+    Ok(Code::Done as u8)
 }
 
-async fn serve(options: &str) -> anyhow::Result<()> {
+fn begin(options: &str) -> anyhow::Result<front::Options> {
     tracing_subscriber::fmt().json().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).init();
-    let options: front::Options = serde_json::from_str(options).context("these are no options of a front")?;
+    serde_json::from_str(options).context("these are no options of a front")
+}
+
+async fn serve(options: &str) -> anyhow::Result<u8> {
+    let options = begin(options)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         terminate.recv().await;
     };
-    Ok(front::run(options, stop).await?)
+    // Not by its name: a file that was put there since is another program.
+    let program = "/proc/self/exe".into();
+    let launch = front::Launch { program, arguments: ["front", "work"].map(str::to_owned).into() };
+    Ok(front::Supervisor::bind(options, launch)?.run(stop).await)
 }
 
 async fn probe(addresses: &[String], limit: Duration) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::models::{
@@ -33,6 +34,18 @@ pub const SOCKET: &str = "/run/admin.sock";
 const NOBODY: &str = "65532:65532";
 /// State files are small; more than this is not one of ours.
 const STATE_LIMIT: usize = 64 << 20;
+
+/// What tells a program's image from those of other builds; fronts know programs by it.
+#[must_use]
+pub fn identity(image: &str) -> &str {
+    image.rsplit(':').next().unwrap_or(image)
+}
+
+/// Where a front finds the program of an image, once that has been put there.
+#[must_use]
+pub fn program_path(image: &str) -> PathBuf {
+    Path::new(ROUTE).join(format!("program-{}", identity(image)))
+}
 
 /// A front's container.
 pub struct FrontContainer<'a> {
@@ -95,6 +108,54 @@ impl Engine {
             ..Default::default()
         };
         self.create_in_networks(front.stack, name, None, body, &front.networks).await
+    }
+
+    /// Puts the program of an image into the volume of a front, through a short-lived container of that image.
+    ///
+    /// # Errors
+    /// When the engine refuses, or the volume cannot be written.
+    pub async fn place_program(
+        &self,
+        stack: &StackName,
+        image: &str,
+        front: &ContainerName,
+        target: &VolumeName,
+    ) -> Result<(), Error> {
+        // What an earlier attempt with another program left has another name.
+        let name = ContainerName::new(format!("{front}-program-{}", identity(image)));
+        let path = program_path(image).to_string_lossy().into_owned();
+        let labels = Labels::of(stack, Role::Aid).over(&BTreeMap::new());
+        let body = ContainerCreateBody {
+            image: Some(image.into()),
+            user: Some(NOBODY.into()),
+            cmd: Some(["front", "place", "--to", &path].map(str::to_owned).into()),
+            labels: Some(labels.into_iter().collect()),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".into()),
+                mounts: Some(vec![volume(target, ROUTE, false)]),
+                ..confined()
+            }),
+            ..Default::default()
+        };
+        match self.run_to_end(stack, &name, body).await? {
+            None => Ok(()),
+            Some(said) => Err(Error::because(Kind::Refused, "put a program into volume", target, &said)),
+        }
+    }
+
+    /// What a short-lived container said, unless all went well; it is gone afterwards.
+    async fn run_to_end(
+        &self,
+        stack: &StackName,
+        name: &ContainerName,
+        body: ContainerCreateBody,
+    ) -> Result<Option<String>, Error> {
+        self.create(stack, name, None, body).await?;
+        self.start(name).await?;
+        let code = self.await_exit(name).await;
+        let said = self.last_lines(name, 5).await.join("\n");
+        self.remove_container(stack, name, Nameless::Remove).await?;
+        Ok((code? != 0).then_some(said))
     }
 
     /// Makes a keeper, if nobody else has. Its name is the lock.
@@ -205,12 +266,7 @@ impl Engine {
             host_config: Some(HostConfig { network_mode: Some(network.to_string()), ..confined() }),
             ..Default::default()
         };
-        self.create(stack, &name, None, body).await?;
-        self.start(&name).await?;
-        let code = self.await_exit(&name).await;
-        let said = self.last_lines(&name, 5).await.join("\n");
-        self.remove_container(stack, &name, Nameless::Remove).await?;
-        Ok((code? != 0).then_some(said))
+        self.run_to_end(stack, &name, body).await
     }
 
     /// The files of the state volume, by name, read through a container that has it mounted.

@@ -150,7 +150,7 @@ impl Site {
         let front = service.front.as_ref().ok_or_else(missing)?;
         let labels =
             Labels::of(&self.name, Role::Front).service(name).hash(&front.hash).over(&BTreeMap::new());
-        let options = front_options(stack, name, front);
+        let options = front_options(stack, name, front, &self.agent);
         let container = agents::FrontContainer {
             stack: &self.name,
             image: &self.agent,
@@ -177,7 +177,7 @@ impl Site {
     }
 }
 
-fn front_options(stack: &Stack, service: &ServiceName, front: &Front) -> front::Options {
+fn front_options(stack: &Stack, service: &ServiceName, front: &Front, agent: &str) -> front::Options {
     front::Options {
         service: service.to_string(),
         listeners: front.listeners.clone(),
@@ -185,7 +185,8 @@ fn front_options(stack: &Stack, service: &ServiceName, front: &Front) -> front::
         trusted_proxies: stack.settings.trusted_proxies.clone(),
         state: agents::ROUTE.into(),
         admin: agents::SOCKET.into(),
-        program: String::new(),
+        program: agents::identity(agent).to_owned(),
+        made: format!("{:016x}", rand::random::<u64>()),
         limits: front::Limits::default(),
     }
 }

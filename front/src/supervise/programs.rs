@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Begins the name of every program's file; its identity follows.
 const PREFIX: &str = "program-";
-/// Leads to the file of the chosen one.
-const CHOICE: &str = "program";
+/// Begins the name of the link that leads to the file of the chosen one; which front has chosen it follows.
+const CHOICE: &str = "choice-";
 
 /// A program that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +24,12 @@ pub(super) struct Program {
 pub(super) struct Programs {
     folder: PathBuf,
     own: Program,
+    choice: PathBuf,
 }
 
 impl Programs {
-    pub(super) fn new(folder: &Path, own: Program) -> Self {
-        Self { folder: folder.to_owned(), own }
+    pub(super) fn new(folder: &Path, made: &str, own: Program) -> Self {
+        Self { folder: folder.to_owned(), own, choice: folder.join(format!("{CHOICE}{made}")) }
     }
 
     /// The one that the container began with.
@@ -38,7 +39,7 @@ impl Programs {
 
     /// The one to be started.
     pub(super) fn chosen(&self) -> Program {
-        let linked = fs::read_link(self.folder.join(CHOICE)).ok();
+        let linked = fs::read_link(&self.choice).ok();
         let chosen = linked.and_then(|name| self.named(&self.folder.join(name)).ok());
         chosen.unwrap_or_else(|| self.own.clone())
     }
@@ -59,34 +60,36 @@ impl Programs {
     /// Starts with this one from now on, after a crash of the host too.
     pub(super) fn choose(&self, program: &Program) -> io::Result<()> {
         let name = program.path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let temporary = self.folder.join("choice.new");
+        let temporary = self.folder.join("chosen.new");
         match fs::remove_file(&temporary) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
         symlink(name, &temporary)?;
-        fs::rename(&temporary, self.folder.join(CHOICE))?;
+        fs::rename(&temporary, &self.choice)?;
         sync(&self.folder)
     }
 
     /// Starts with the container's own from now on.
     pub(super) fn forget(&self) {
-        let forgotten = fs::remove_file(self.folder.join(CHOICE)).and_then(|()| sync(&self.folder));
+        let forgotten = fs::remove_file(&self.choice).and_then(|()| sync(&self.folder));
         if let Err(e) = forgotten {
             tracing::error!(error = %e, "the choice of a program cannot be forgotten");
         }
         self.clean();
     }
 
-    /// Removes every file of a program that is not chosen; one that still runs goes on without its name.
+    /// Removes every file of a program that is not chosen, and every other choice. One that still runs goes on without
+    /// its name.
     pub(super) fn clean(&self) {
         let chosen = self.chosen().path;
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        let ours = |path: &PathBuf| {
-            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
-        };
-        for path in files.filter(|path| ours(path) && *path != chosen) {
+        for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let ours = name.starts_with(PREFIX) || name.starts_with(CHOICE);
+            if !ours || path == chosen || path == self.choice {
+                continue;
+            }
             if let Err(e) = fs::remove_file(&path) {
                 tracing::warn!(file = %path.display(), error = %e, "a program that is not used stays");
             }
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     fn programs(folder: &Path) -> Programs {
-        Programs::new(folder, Program { path: "/own".into(), identity: "own".into() })
+        Programs::new(folder, "now", Program { path: "/own".into(), identity: "own".into() })
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -140,7 +143,7 @@ mod tests {
         let path = folder.path();
         let programs = programs(path);
         assert_eq!(programs.chosen().identity, "own");
-        for name in ["program-1", "program-2", "program-3.new", "route.json"] {
+        for name in ["program-1", "program-2", "program-3.new", "choice-before", "route.json"] {
             fs::write(path.join(name), name).expect("it can be written");
         }
         let second = programs.named(&path.join("program-2")).expect("it is there");
@@ -148,17 +151,26 @@ mod tests {
         programs.choose(&second).expect("again too");
         assert_eq!(self::programs(path).chosen(), second);
         programs.clean();
-        assert_eq!(names(path), ["program", "program-2", "route.json"]);
+        assert_eq!(names(path), ["choice-now", "program-2", "route.json"]);
         programs.forget();
         assert_eq!(programs.chosen().identity, "own");
         assert_eq!(names(path), ["route.json"]);
     }
 
     #[test]
+    fn what_another_front_has_chosen_means_nothing_to_this_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path();
+        fs::write(path.join("program-1"), "").expect("it can be written");
+        symlink("program-1", path.join("choice-before")).expect("a link");
+        assert_eq!(programs(path).chosen().identity, "own");
+    }
+
+    #[test]
     fn a_choice_that_leads_nowhere_is_none() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path();
-        symlink("program-gone", path.join(CHOICE)).expect("a link");
+        symlink("program-gone", path.join("choice-now")).expect("a link");
         assert_eq!(programs(path).chosen().identity, "own");
     }
 

@@ -33,6 +33,7 @@ pub fn options(folder: &TempDir, mode: Mode) -> Options {
         state: folder.path().join("state"),
         admin: folder.path().join("admin.sock"),
         program: String::new(),
+        made: String::new(),
         limits: Limits { connect_ms: 500, stop_ms: 2000, ..Limits::default() },
     }
 }
