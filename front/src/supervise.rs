@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::sockets;
@@ -145,8 +145,7 @@ impl Supervisor {
     /// A worker that serves.
     async fn bring_up(&mut self, program: &Program) -> Result<Worker, (String, u8)> {
         let mut worker = self.make_ready(program).await?;
-        worker.say(&Order::Serve).await;
-        match worker.until(|word| *word == Word::Serving).await {
+        match let_serve(&mut worker).await {
             Ok(()) => Ok(worker),
             Err(reason) => Err((reason, worker::code(worker.end().await))),
         }
@@ -160,13 +159,9 @@ impl Supervisor {
         let mut worker = started.map_err(|e| (format!("it cannot be started: {e}"), 1))?;
         let earlier = self.earlier();
         worker.say(&Order::Earlier { count: earlier }).await;
-        match timeout(READY, worker.until(|word| matches!(word, Word::Ready { .. }))).await {
-            Ok(Ok(())) => Ok(worker),
-            Ok(Err(reason)) => Err((reason, worker::code(worker.end().await))),
-            Err(_) => {
-                worker.kill().await;
-                Err((format!("it was not ready within {} s", READY.as_secs()), 1))
-            }
+        match worker.until(|word| matches!(word, Word::Ready { .. }), READY).await {
+            Ok(()) => Ok(worker),
+            Err(reason) => Err((reason, worker::code(worker.end().await))),
         }
     }
 
@@ -215,8 +210,7 @@ impl Supervisor {
         let mut next = self.make_ready(&program).await.map_err(|(reason, _)| reason)?;
         self.programs.choose(&program).map_err(|e| format!("the choice cannot be kept: {e}"))?;
         next.say(&Order::Earlier { count: self.earlier() + 1 }).await;
-        next.say(&Order::Serve).await;
-        if let Err(reason) = next.until(|word| *word == Word::Serving).await {
+        if let Err(reason) = let_serve(&mut next).await {
             self.choose_again(&before);
             return Err(reason);
         }
@@ -252,6 +246,11 @@ impl Supervisor {
         while self.leaving.join_next().await.is_some() {}
         code
     }
+}
+
+async fn let_serve(worker: &mut Worker) -> Result<(), String> {
+    worker.say(&Order::Serve).await;
+    worker.until(|word| *word == Word::Serving, READY).await
 }
 
 /// Waits for the end of a worker that was asked to leave; when the front stops, it is told so.

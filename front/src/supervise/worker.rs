@@ -68,13 +68,27 @@ impl Worker {
         Some(serde_json::from_slice(line).unwrap_or(Word::Unknown))
     }
 
-    /// Waits until it says this; an error when it ends before.
-    pub(super) async fn until(&mut self, wanted: impl Fn(&Word) -> bool) -> Result<(), String> {
-        loop {
-            match self.next().await {
-                Some(word) if wanted(&word) => return Ok(()),
-                Some(_) => {}
-                None => return Err(spell(self.ended().await)),
+    /// Waits until it says this. Who ends before, or does not say it in time, is gone afterwards.
+    pub(super) async fn until(
+        &mut self,
+        wanted: impl Fn(&Word) -> bool,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let saying = async {
+            loop {
+                match self.next().await {
+                    Some(word) if wanted(&word) => return true,
+                    Some(_) => {}
+                    None => return false,
+                }
+            }
+        };
+        match timeout(limit, saying).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(spell(self.ended().await)),
+            Err(_) => {
+                self.kill().await;
+                Err(format!("it was not ready within {} s", limit.as_secs()))
             }
         }
     }
