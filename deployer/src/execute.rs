@@ -20,6 +20,7 @@ mod fronts;
 mod gate;
 mod site;
 mod step_error;
+mod upgrade;
 
 pub use evidence::Evidence;
 pub use faults::Faults;

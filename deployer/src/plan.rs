@@ -87,6 +87,8 @@ pub enum Op {
     Switch(ServiceName, Targets),
     /// Waits until the earlier containers of a service have answered everything.
     Drain(ServiceName),
+    /// Has the front of a service go on as the program of this deployer.
+    UpgradeFront(ServiceName),
 }
 
 /// The containers that a front sends requests to.

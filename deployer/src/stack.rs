@@ -192,6 +192,9 @@ pub struct Release {
     pub created: String,
     /// `user@host`.
     pub by: String,
+    /// The deployer's own image that its command used: what its fronts run. Older records have none.
+    #[serde(default)]
+    pub agent: Option<String>,
     /// Where each service's requests go.
     pub serving: BTreeMap<ServiceName, Serving>,
     /// Its definition, as long as it is kept.

@@ -37,15 +37,25 @@ pub struct Transaction<'a> {
     faults: Faults,
 }
 
+fn program(session: &Session) -> Result<Program, engine::Error> {
+    match &session.global.agent_binary {
+        Some(path) => Program::at(path),
+        None => Program::running(),
+    }
+}
+
+/// The name that our own image would have, for a plan that is only shown; none when there could be no image.
+#[must_use]
+pub fn agent_name(session: &Session) -> Option<String> {
+    program(session).ok().map(|program| program.image())
+}
+
 /// Our own image, uploaded when the engine lacks it.
 ///
 /// # Errors
 /// When this program cannot run in an image, or the engine refuses.
 pub async fn agent(session: &Session, engine: &Engine) -> Result<String, engine::Error> {
-    let program = match &session.global.agent_binary {
-        Some(path) => Program::at(path)?,
-        None => Program::running()?,
-    };
+    let program = program(session)?;
     let mut work = None;
     let result = engine
         .ensure_own_image(&program, |progress| {

@@ -123,6 +123,7 @@ impl Deploy<'_> {
             revision: self.workspace.revision.clone(),
             created: transaction.at.clone(),
             by: transaction.by.clone(),
+            agent: Some(transaction.agent.clone()),
         };
         let Planned { plan, release } = match plan::deploy(&stack, &observed, &meta)? {
             Decision::Nothing(number, tag) => return Ok(Ended::Nothing(number, tag)),

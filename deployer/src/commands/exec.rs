@@ -154,6 +154,7 @@ mod tests {
             revision: None,
             created: String::new(),
             by: String::new(),
+            agent: None,
             serving: [(ServiceName::new("web"), serving)].into(),
             stack: None,
         };

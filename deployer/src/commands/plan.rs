@@ -11,7 +11,7 @@ use crate::plan::{self, Decision, Meta};
 use crate::project::{Wanted, Workspace};
 use crate::record::History;
 use crate::stack::{ImageFacts, Key, ReleaseNumber, ServiceName};
-use crate::transaction::{agent, now};
+use crate::transaction::{agent, agent_name, now};
 use crate::{host, images};
 
 /// Runs the verb.
@@ -52,6 +52,7 @@ pub async fn show(
         revision: workspace.revision.clone(),
         created: now(),
         by: String::new(),
+        agent: agent_name(session),
     };
     let before = preparations(workspace, wanted, observed.history.next());
     match plan::deploy(&stack, &observed, &meta)? {

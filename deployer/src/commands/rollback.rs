@@ -12,7 +12,7 @@ use crate::observe::{observe, records};
 use crate::plan::{self, Decision, Meta, Planned};
 use crate::snapshot::Observed;
 use crate::stack::{ImageId, Release, ReleaseNumber, StackName};
-use crate::transaction::{KeepState, Transaction, agent, now};
+use crate::transaction::{KeepState, Transaction, agent, agent_name, now};
 
 /// Runs the verb.
 ///
@@ -41,8 +41,12 @@ async fn within(
     stack: &StackName,
 ) -> anyhow::Result<Code> {
     let observed = observe(engine, transaction.records.history.clone()).await?;
-    let (at, by) = (transaction.at.clone(), transaction.by.clone());
-    let planned = match decide(engine, stack, &observed, args, at, by).await? {
+    let maker = Maker {
+        created: transaction.at.clone(),
+        by: transaction.by.clone(),
+        agent: Some(transaction.agent.clone()),
+    };
+    let planned = match decide(engine, stack, &observed, args, maker).await? {
         Decision::Nothing(number, tag) => {
             session.ui.say(&format!("nothing to do: stack {stack} is release {number} (tag {tag}) already"));
             return Ok(Code::Done);
@@ -64,16 +68,23 @@ async fn within(
     conclude(session, outcome, planned, observed.history.live())
 }
 
+/// When, by whom and with what a release is made.
+struct Maker {
+    created: String,
+    by: String,
+    agent: Option<String>,
+}
+
 async fn decide(
     engine: &Engine,
     stack: &StackName,
     observed: &Observed,
     args: &cli::Rollback,
-    created: String,
-    by: String,
+    maker: Maker,
 ) -> anyhow::Result<Decision> {
     let target = plan::target(observed, stack, args.to.map(ReleaseNumber))?;
-    let meta = Meta { tag: target.tag.clone(), revision: target.revision.clone(), created, by };
+    let Maker { created, by, agent } = maker;
+    let meta = Meta { tag: target.tag.clone(), revision: target.revision.clone(), created, by, agent };
     Ok(plan::rollback(target, observed, &images(engine, target).await?, &meta)?)
 }
 
@@ -91,7 +102,8 @@ async fn show(
 ) -> anyhow::Result<Code> {
     let history = look(session, engine, stack).await?.history;
     let observed = observe(engine, history).await?;
-    match decide(engine, stack, &observed, args, now(), String::new()).await? {
+    let maker = Maker { created: now(), by: String::new(), agent: agent_name(session) };
+    match decide(engine, stack, &observed, args, maker).await? {
         Decision::Nothing(number, tag) => {
             session.ui.print(&format!("nothing to do: release {number} (tag {tag}) is live\n"))
         }

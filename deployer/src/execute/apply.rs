@@ -48,6 +48,7 @@ impl Site {
             Op::Check(service, targets) => self.check(service, targets).await?,
             Op::Switch(service, targets) => self.switch(service, targets).await?,
             Op::Drain(service) => self.drain_front(service, events, stop).await?,
+            Op::UpgradeFront(service) => self.upgrade_front(service, events).await?,
         }
         Ok(())
     }

@@ -94,6 +94,11 @@ impl Fronts {
         Err(front_error(front, broken))
     }
 
+    /// What was open to the front of a service leads nowhere any more.
+    pub(super) fn forget(&self, service: &ServiceName) {
+        self.streams().remove(&self.stack.front(service));
+    }
+
     /// What the front of a service is doing.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub struct Meta {
     pub created: String,
     /// `user@host`.
     pub by: String,
+    /// The deployer's own image, which fronts run; absent when a plan is only shown by a program that has none.
+    pub agent: Option<String>,
 }
 
 /// The plan that makes the engine what the stack says, or the release that is it already.
@@ -46,6 +48,7 @@ pub fn deploy(stack: &Stack, observed: &Observed, meta: &Meta) -> Result<Decisio
         revision: meta.revision.clone(),
         created: meta.created.clone(),
         by: meta.by.clone(),
+        agent: meta.agent.clone(),
         serving,
         stack: Some(stack.clone()),
     };

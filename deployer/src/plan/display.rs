@@ -31,6 +31,7 @@ impl fmt::Display for Op {
             Self::Check(service, targets) => write!(f, "have the front of {service} reach {targets}"),
             Self::Switch(service, targets) => write!(f, "switch {service} to {targets}"),
             Self::Drain(service) => write!(f, "drain the earlier containers of {service}"),
+            Self::UpgradeFront(service) => write!(f, "upgrade the front of {service}"),
         }
     }
 }

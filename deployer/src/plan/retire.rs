@@ -10,8 +10,8 @@ use crate::labels::Role;
 use crate::record::KEPT;
 use crate::snapshot::{Container, Observed, State};
 use crate::stack::{
-    ContainerName, ImageId, Kind, Nameless, NetworkName, Release, ReleaseNumber, ServiceName, Stack, Standby,
-    VolumeName,
+    ContainerName, ImageId, Kind, Nameless, NetworkName, Release, ReleaseNumber, Service, ServiceName, Stack,
+    Standby, VolumeName,
 };
 
 /// The waves after the commit.
@@ -24,6 +24,8 @@ pub fn retire(stack: &Stack, changes: &[Change<'_>], observed: &Observed, releas
         Wave::new("stop the old containers", stop),
         Wave::new("remove what no kept release needs", [retiring.containers(), retiring.left()].concat()),
         Wave::new("remove networks, volumes and images that nothing needs", retiring.leftovers()),
+        // The last one: when a program cannot serve, everything else has been done.
+        Wave::new("upgrade the fronts", retiring.upgrades()),
     ]
 }
 
@@ -124,15 +126,30 @@ impl Retiring<'_> {
             .collect()
     }
 
-    /// Networks that a service has left: its front leaves them too, or nobody could remove them.
-    fn left(&self) -> Vec<Step> {
+    /// Fronts that were there before and stay, of changed services or not.
+    fn staying(&self) -> impl Iterator<Item = (&ServiceName, &Container, &Service)> {
         let fronted = self.stack.services.iter().filter(|(_, service)| service.front.is_some());
-        let fronts = fronted.filter_map(|(name, service)| {
+        fronted.filter_map(|(name, service)| {
             let front = self.observed.container(&self.stack.name.front(name))?;
             let stays = front.hash().as_ref() == service.front.as_ref().map(|front| &front.hash);
-            stays.then_some((front, service))
-        });
-        let left = fronts.flat_map(|(front, service)| {
+            stays.then_some((name, front, service))
+        })
+    }
+
+    /// Fronts that another deployer made, or upgraded.
+    fn upgrades(&self) -> Vec<Step> {
+        let before = self.observed.history.live().and_then(|live| live.agent.as_ref());
+        if self.release.agent.is_none() || self.release.agent.as_ref() == before {
+            return Vec::new();
+        }
+        let upgrade = |name: &ServiceName| Op::UpgradeFront(name.clone());
+        let fronts = self.staying().map(|(name, ..)| upgrade(name));
+        fronts.map(|op| Step::new(op, None, "another deployer than before")).collect()
+    }
+
+    /// Networks that a service has left: its front leaves them too, or nobody could remove them.
+    fn left(&self) -> Vec<Step> {
+        let left = self.staying().flat_map(|(_, front, service)| {
             let wanted: BTreeSet<NetworkName> =
                 service.definition.networks.keys().filter_map(|key| self.stack.network(key)).collect();
             let left = front.networks.iter().filter(move |network| !wanted.contains(*network));

@@ -68,6 +68,7 @@ pub fn rollback(
         revision: target.revision.clone(),
         created: meta.created.clone(),
         by: meta.by.clone(),
+        agent: meta.agent.clone(),
         serving,
         stack: Some(stack.clone()),
     };

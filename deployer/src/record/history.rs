@@ -117,6 +117,7 @@ mod tests {
             revision: None,
             created: "2026-01-01T00:00:00Z".into(),
             by: "someone@somewhere".into(),
+            agent: None,
             serving: Default::default(),
             stack: None,
         }

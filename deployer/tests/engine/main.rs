@@ -15,6 +15,7 @@ mod scenario;
 
 mod documented;
 mod failures;
+mod fronts;
 mod in_place;
 mod kills;
 mod lock;

@@ -239,11 +239,12 @@ pub fn eventually(what: &str, limit: Duration, mut check: impl FnMut() -> bool) 
 }
 
 /// The program under test.
-fn deployer() -> PathBuf {
+pub fn deployer() -> PathBuf {
     program("DEPLOYER", "deployer", "scripts/build-deployer.sh")
 }
 
-fn fixture() -> PathBuf {
+/// What the stacks run.
+pub fn fixture() -> PathBuf {
     let how = "cargo rustc --release --locked -p fixture -- -C target-feature=+crt-static";
     program("FIXTURE", "fixture", how)
 }

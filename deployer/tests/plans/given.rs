@@ -79,7 +79,8 @@ fn resolved(text: &str) -> Result<Stack, Vec<Refusal>> {
 
 /// What is known of a release besides its content.
 pub fn meta(tag: &str) -> Meta {
-    Meta { tag: tag.into(), revision: None, created: "2026-01-01T00:00:00Z".into(), by: "me@here".into() }
+    let (created, by) = ("2026-01-01T00:00:00Z".into(), "me@here".into());
+    Meta { tag: tag.into(), revision: None, created, by, agent: Some("deployer-agent:1".into()) }
 }
 
 /// An engine on which these releases were deployed, one after the other, and nothing else happened.

@@ -15,6 +15,7 @@ mod notes;
 mod refusals;
 mod restart;
 mod settings;
+mod upgrades;
 
 const WEB: &str = "services: {web: {image: 'web:1', ports: ['127.0.0.1:8080:80']}}";
 const STORE: &str = "
