@@ -16,7 +16,7 @@ use crate::transaction::{KeepState, Transaction, stuck};
 pub async fn run(session: &Session, args: &cli::Down) -> anyhow::Result<Code> {
     let stack = session.stack_name()?;
     let engine = session.engine().await?;
-    let seen = observe(&engine, Default::default()).await?;
+    let seen = observe(&engine, &stack, Default::default()).await?;
     plan::check_adoption(&stack, &seen)?;
     let known = seen.of(&stack).next().is_some() || seen.volumes.values().any(|volume| volume.is_of(&stack));
     if !known {
@@ -28,7 +28,7 @@ pub async fn run(session: &Session, args: &cli::Down) -> anyhow::Result<Code> {
     }
     let volumes = if args.volumes { Volumes::Remove } else { Volumes::Keep };
     let transaction = Transaction::begin(session, &engine, &stack, plan::Verb::Down).await?;
-    let observed = observe(&engine, transaction.records.history.clone()).await?;
+    let observed = observe(&engine, &stack, transaction.records.history.clone()).await?;
     let plan = plan::down(&stack, &observed, volumes);
     let site = Site::for_undo(&engine, &transaction.agent, &stack);
     let outcome = transaction.execute(&site, &plan, None).await;

@@ -46,7 +46,7 @@ pub async fn show(
     let facts = guess(engine, workspace, &records.history).await?;
     let key = records.key.unwrap_or_else(Key::random);
     let stack = plan::select(workspace.resolve(&facts, &key)?.stack, records.history.live(), wanted);
-    let observed = observe(engine, records.history).await?;
+    let observed = observe(engine, &name, records.history).await?;
     let meta = Meta {
         tag: workspace.tag.clone(),
         revision: workspace.revision.clone(),

@@ -40,7 +40,7 @@ async fn within(
     args: &cli::Rollback,
     stack: &StackName,
 ) -> anyhow::Result<Code> {
-    let observed = observe(engine, transaction.records.history.clone()).await?;
+    let observed = observe(engine, stack, transaction.records.history.clone()).await?;
     let (at, by) = (transaction.at.clone(), transaction.by.clone());
     let planned = match decide(engine, stack, &observed, args, at, by).await? {
         Decision::Nothing(number, tag) => {
@@ -90,7 +90,7 @@ async fn show(
     args: &cli::Rollback,
 ) -> anyhow::Result<Code> {
     let history = look(session, engine, stack).await?.history;
-    let observed = observe(engine, history).await?;
+    let observed = observe(engine, stack, history).await?;
     match decide(engine, stack, &observed, args, now(), String::new()).await? {
         Decision::Nothing(number, tag) => {
             session.ui.print(&format!("nothing to do: release {number} (tag {tag}) is live\n"))
