@@ -19,6 +19,7 @@ mod in_place;
 mod kills;
 mod lock;
 mod names;
+mod records;
 mod releases;
 mod secrets;
 mod serving;
