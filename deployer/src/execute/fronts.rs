@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::StepError;
+use super::{Evidence, StepError, chain};
 use crate::engine::Engine;
 use crate::stack::{ContainerName, ServiceName, StackName};
 
@@ -126,7 +126,8 @@ impl Fronts {
             }
             let ended = self.engine.inspect(front).await?.restarts > 2;
             if ended || Instant::now() > deadline {
-                return Err(error);
+                let evidence = Box::new(Evidence::collect(&self.engine, front, None).await);
+                return Err(StepError::FrontStart { front: front.clone(), reason: chain(&error), evidence });
             }
         }
     }
