@@ -91,7 +91,8 @@ fn send(method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.into())))
 }
 
-fn socket() -> String {
+/// Where the engine listens.
+pub fn socket() -> String {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned()
 }

@@ -11,8 +11,10 @@ mod http;
 mod load;
 #[path = "../docs/pages.rs"]
 mod pages;
+mod proxy;
 mod scenario;
 
+mod calls;
 mod documented;
 mod failures;
 mod in_place;
