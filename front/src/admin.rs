@@ -58,7 +58,7 @@ pub enum Command {
         /// The new route.
         route: Route,
     },
-    /// Answers when nothing is in flight to any earlier route, or when the time is over.
+    /// Answers when no HTTP exchange and no upgraded stream uses an earlier route, or when the time is over.
     Drain {
         /// Milliseconds.
         timeout_ms: u64,
@@ -104,7 +104,8 @@ pub enum Reply {
     },
     /// `drain`: how many exchanges with earlier routes are still open (0: idle).
     Drained {
-        /// HTTP exchanges, upgraded streams and TCP connections.
+        /// HTTP exchanges and upgraded streams. TCP connections are not waited for: they are relayed until the replica,
+        /// told to stop, closes them.
         remaining: u64,
     },
     /// `status`.

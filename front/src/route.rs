@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admin::{Route, Status};
 use crate::http::Upstream;
-pub(crate) use target::{Endpoint, Target};
+pub(crate) use target::{Endpoint, Target, Use};
 
 /// How often idle upstream connections are looked at, while there are any.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -106,27 +106,33 @@ impl Table {
     }
 
     /// Claims the live target that is used least for the port with this index.
-    pub(crate) fn claim(self: &Arc<Self>, port: usize, avoid: Option<&Arc<Target>>) -> Option<Claim> {
+    pub(crate) fn claim(
+        self: &Arc<Self>,
+        port: usize,
+        used: Use,
+        avoid: Option<&Arc<Target>>,
+    ) -> Option<Claim> {
         let mut inner = self.lock();
         let target = inner.least(port, avoid)?;
-        target.enter();
+        target.enter(used);
         drop(inner);
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Claim { target, port, table: Arc::clone(self) })
+        Some(Claim { target, port, used, table: Arc::clone(self) })
     }
 
     /// Claims, and waits for a target until the deadline while none is live.
     pub(crate) async fn claim_by(
         self: &Arc<Self>,
         port: usize,
+        used: Use,
         avoid: Option<&Arc<Target>>,
         deadline: Instant,
     ) -> Result<Claim, NoTarget> {
-        if let Some(claim) = self.claim(port, avoid) {
+        if let Some(claim) = self.claim(port, used, avoid) {
             return Ok(claim);
         }
         // In a box, because it is rare and every connection has room for what a request may need.
-        Box::pin(self.when_live(deadline, || self.claim(port, None))).await
+        Box::pin(self.when_live(deadline, || self.claim(port, used, None))).await
     }
 
     /// A target to connect to before it is known whether anything will be exchanged; it is not counted.
@@ -134,16 +140,17 @@ impl Table {
         self.when_live(deadline, || self.lock().least(port, None)).await
     }
 
-    /// Counts an exchange with a candidate, unless the route has left it meanwhile.
+    /// Counts a connection with a candidate, unless the route has left it meanwhile.
     pub(crate) fn confirm(self: &Arc<Self>, target: &Arc<Target>, port: usize) -> Option<Claim> {
         let inner = self.lock();
         if !inner.live.iter().any(|t| Arc::ptr_eq(t, target)) {
             return None;
         }
-        target.enter();
+        let used = Use::Connection;
+        target.enter(used);
         drop(inner);
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Claim { target: Arc::clone(target), port, table: Arc::clone(self) })
+        Some(Claim { target: Arc::clone(target), port, used, table: Arc::clone(self) })
     }
 
     /// Ends when the route has left this target.
@@ -169,7 +176,8 @@ impl Table {
         }
     }
 
-    /// Waits until nothing is in flight to a target that is not live; answers how many exchanges are left.
+    /// Waits until no exchange is in flight to a target that is not live; answers how many are left. TCP connections
+    /// are not waited for: nobody knows what they carry, so the replica itself must be told to end them.
     pub(crate) async fn drain(&self, limit: Duration) -> u64 {
         let deadline = Instant::now() + limit;
         loop {
@@ -228,7 +236,7 @@ impl Inner {
 
     fn remaining(&mut self) -> u64 {
         self.earlier.retain(|t| t.in_flight() > 0);
-        self.earlier.iter().map(|t| t.in_flight()).sum()
+        self.earlier.iter().map(|t| t.exchanges()).sum()
     }
 }
 
@@ -237,6 +245,7 @@ impl Inner {
 pub(crate) struct Claim {
     target: Arc<Target>,
     port: usize,
+    used: Use,
     table: Arc<Table>,
 }
 
@@ -261,7 +270,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.target.leave() {
+        if self.target.leave(self.used) {
             self.table.released.notify_waiters();
         }
     }

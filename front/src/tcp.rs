@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::detect::{ENOUGH, Guess, Kind, kind};
 use crate::health::{Verdict, suspect};
-use crate::route::{Claim, Target};
+use crate::route::{Claim, Target, Use};
 use crate::shared::Shared;
 use crate::{connect, http, pump};
 
@@ -67,7 +67,7 @@ async fn relay(mut client: TcpStream, mut target: TcpStream, claim: Claim, read:
 async fn open(shared: &Arc<Shared>, port: usize) -> Option<(TcpStream, Claim)> {
     let deadline = Instant::now() + shared.hold();
     loop {
-        let claim = shared.table.claim_by(port, None, deadline).await.ok()?;
+        let claim = shared.table.claim_by(port, Use::Connection, None, deadline).await.ok()?;
         let (name, number) = (claim.target().resolver(), claim.endpoint().port());
         match connect::to_name(name, number, shared.options.limits.connect()).await {
             Ok(stream) => return Some((stream, claim)),

@@ -15,7 +15,7 @@ use super::upstream::{Failure, Upstream};
 use super::{Client, forwarded, head, upgrade};
 use crate::health::Verdict;
 use crate::limits::ATTEMPTS;
-use crate::route::{Claim, Target};
+use crate::route::{Claim, Target, Use};
 use crate::{connect, health};
 
 /// Forwards a request and answers its response, or why there is none.
@@ -120,7 +120,7 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
     let mut fresh = !outgoing.replayable;
     let mut attempts = 0;
     loop {
-        let claimed = shared.table.claim_by(client.port, avoid.as_ref(), deadline).await;
+        let claimed = shared.table.claim_by(client.port, Use::Exchange, avoid.as_ref(), deadline).await;
         let claim = claimed.map_err(|_| unavailable())?;
         let (mut upstream, reused) = match connection(client, &claim, fresh).await {
             Ok(found) => found,

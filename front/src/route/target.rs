@@ -12,10 +12,20 @@ use crate::resolve::Name;
 #[derive(Debug)]
 pub(crate) struct Target {
     name: Name,
-    in_flight: AtomicU64,
+    exchanges: AtomicU64,
+    connections: AtomicU64,
     /// The route has left it.
     retired: AtomicBool,
     endpoints: Vec<Endpoint>,
+}
+
+/// What a target is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// An HTTP exchange, or a stream that one was upgraded to: it has an end that a drain can wait for.
+    Exchange,
+    /// A TCP connection, which may never end by itself: it lasts until the replica is told to stop.
+    Connection,
 }
 
 /// One port of a replica.
@@ -32,7 +42,8 @@ impl Target {
             |port: &u16| Endpoint { port: *port, healthy: AtomicBool::new(healthy), pool: Pool::default() };
         Self {
             name: Name::new(name),
-            in_flight: AtomicU64::new(0),
+            exchanges: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             endpoints: ports.iter().map(endpoint).collect(),
         }
@@ -51,16 +62,28 @@ impl Target {
     }
 
     pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Ordering::SeqCst)
+        self.exchanges() + self.connections.load(Ordering::SeqCst)
     }
 
-    pub(super) fn enter(&self) {
-        self.in_flight.fetch_add(1, Ordering::SeqCst);
+    /// What a drain waits for.
+    pub(super) fn exchanges(&self) -> u64 {
+        self.exchanges.load(Ordering::SeqCst)
+    }
+
+    fn count(&self, used: Use) -> &AtomicU64 {
+        match used {
+            Use::Exchange => &self.exchanges,
+            Use::Connection => &self.connections,
+        }
+    }
+
+    pub(super) fn enter(&self, used: Use) {
+        self.count(used).fetch_add(1, Ordering::SeqCst);
     }
 
     /// True when someone may wait for this.
-    pub(super) fn leave(&self) -> bool {
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    pub(super) fn leave(&self, used: Use) -> bool {
+        self.count(used).fetch_sub(1, Ordering::SeqCst);
         self.is_retired()
     }
 

@@ -102,16 +102,34 @@ async fn a_silent_connection_moves_with_the_route_and_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn drain_waits_for_a_connection() {
+async fn drain_leaves_a_connection_alone_which_goes_on() {
+    for mode in [Mode::Auto, Mode::Tcp] {
+        let (blue, green) = (greeter(), greeter());
+        let setup = Setup::to(mode, &[&blue]).await;
+        let mut stream = setup.connect().await;
+        read_exactly(&mut stream, "220 ready\r\n").await;
+        setup.switch(2, "green", &[&green]).await;
+        let begin = std::time::Instant::now();
+        assert_eq!(setup.drain(60_000).await, 0);
+        assert!(begin.elapsed().as_secs() < 30, "it was not waited for");
+        assert_eq!(setup.status().await.in_flight, 1);
+        stream.write_all(b"still").await.unwrap();
+        stream.shutdown().await.unwrap();
+        read_exactly(&mut stream, "5 bytes").await;
+        eventually(|| async { setup.status().await.in_flight == 0 }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_ends_when_its_replica_is_stopped() {
     let (blue, green) = (greeter(), greeter());
-    let setup = Setup::to(Mode::Auto, &[&blue]).await;
+    let setup = Setup::to(Mode::Tcp, &[&blue]).await;
     let mut stream = setup.connect().await;
     read_exactly(&mut stream, "220 ready\r\n").await;
     setup.switch(2, "green", &[&green]).await;
-    assert_eq!(setup.drain(20).await, 1);
-    stream.shutdown().await.unwrap();
-    read_exactly(&mut stream, "0 bytes").await;
-    assert_eq!(setup.drain(5000).await, 0);
+    assert_eq!(setup.drain(60_000).await, 0);
+    blue.stop();
+    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
 }
 
 #[tokio::test]
