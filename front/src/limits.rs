@@ -15,6 +15,8 @@ pub const ATTEMPTS: usize = 4;
 pub const CONTINUE: Duration = Duration::from_secs(1);
 /// How long a resolved name is believed.
 pub const RESOLVED: Duration = Duration::from_secs(1);
+/// How long a client's connection is idle before the memory that it needs for a request is given back.
+pub const REST: Duration = Duration::from_secs(1);
 /// Pauses between two looks at a target that does not answer: the first, and the longest.
 pub const RECHECK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -32,9 +34,15 @@ pub struct Limits {
     /// Milliseconds that a client's connection may be idle between two requests. Default 3 minutes, more than
     /// common clients and proxies keep theirs, so that it is they who close it.
     pub idle_ms: u64,
+    /// Milliseconds of a client's silence in the middle of a request's body, while the target waits for it; then 408, and
+    /// the connection is closed. Default 60 s.
+    pub body_ms: u64,
+    /// Milliseconds in which a client takes nothing of an answer that it is sent; then its connection is closed.
+    /// Default 5 minutes: a player that was paused should find its film again.
+    pub send_ms: u64,
     /// Milliseconds for a connection to a target. Default 2 s.
     pub connect_ms: u64,
-    /// Milliseconds until the head of a response; then 504. Default 10 minutes: the longest report of an
+    /// Milliseconds until the head of a response, from the end of the request's body on; then 504. Default 10 minutes: the longest report of an
     /// application that had no proxy before should still arrive.
     pub response_ms: u64,
     /// Idle connections that are kept for each target and port. Default 64.
@@ -55,6 +63,8 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             head_ms: 30_000,
             idle_ms: 180_000,
+            body_ms: 60_000,
+            send_ms: 300_000,
             connect_ms: 2_000,
             response_ms: 600_000,
             upstream_idle: 64,
@@ -66,6 +76,22 @@ impl Default for Limits {
 }
 
 impl Limits {
+    pub(crate) fn head(&self) -> Duration {
+        Duration::from_millis(self.head_ms)
+    }
+
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms)
+    }
+
+    pub(crate) fn send(&self) -> Duration {
+        Duration::from_millis(self.send_ms)
+    }
+
+    pub(crate) fn body(&self) -> Duration {
+        Duration::from_millis(self.body_ms)
+    }
+
     pub(crate) fn connect(&self) -> Duration {
         Duration::from_millis(self.connect_ms)
     }

@@ -11,7 +11,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-use super::client_io::Busy;
+use super::activity::Busy;
 use super::relay::Relay;
 
 /// Where the bytes come from.

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-use super::client_io::Activity;
+use super::activity::Activity;
 use crate::limits::CONTINUE;
 
 /// The body, or none.
@@ -24,6 +25,20 @@ struct Streaming {
     body: Incoming,
     gate: Option<(Gate, Pin<Box<Sleep>>)>,
     activity: Arc<Activity>,
+    /// Since when the target waits for more.
+    waiting: Option<Instant>,
+    /// Made when it is waited for the first time.
+    clock: Option<Pin<Box<Sleep>>>,
+    patience: Duration,
+}
+
+/// A body did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the client's body is broken")]
+    Broken(#[source] hyper::Error),
+    #[error("the client sends no more of its body")]
+    Slow,
 }
 
 impl RequestBody {
@@ -31,12 +46,14 @@ impl RequestBody {
         Self(None)
     }
 
-    pub(super) fn new(body: Incoming, activity: &Arc<Activity>) -> Self {
+    pub(super) fn new(body: Incoming, activity: &Arc<Activity>, patience: Duration) -> Self {
         if body.is_end_stream() {
             return Self(None);
         }
         activity.body_open(true);
-        Self(Some(Box::new(Streaming { body, gate: None, activity: Arc::clone(activity) })))
+        let activity = Arc::clone(activity);
+        let streaming = Streaming { body, gate: None, activity, waiting: None, clock: None, patience };
+        Self(Some(Box::new(streaming)))
     }
 
     /// Nothing is read until the gate opens: reading is what tells the client to continue.
@@ -49,12 +66,12 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(streaming) = &mut self.0 else { return Poll::Ready(None) };
         if let Some((gate, patience)) = &mut streaming.gate {
             if gate.poll_open(cx).is_pending() {
@@ -62,9 +79,12 @@ impl Body for RequestBody {
             }
             streaming.gate = None;
         }
-        let frame = ready!(Pin::new(&mut streaming.body).poll_frame(cx));
+        let frame = ready!(streaming.poll_client(cx));
         if !matches!(frame, Some(Ok(_))) || streaming.body.is_end_stream() {
             streaming.activity.body_open(false);
+        }
+        if let Some(Err(e)) = &frame {
+            streaming.activity.body_failed(e);
         }
         Poll::Ready(frame)
     }
@@ -75,6 +95,25 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.as_ref().map_or(SizeHint::with_exact(0), |s| s.body.size_hint())
+    }
+}
+
+impl Streaming {
+    /// The next part, or an error when the client has been silent for too long.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.waiting = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
+        }
+        let deadline = *self.waiting.get_or_insert_with(Instant::now) + self.patience;
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        while clock.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= deadline {
+                return Poll::Ready(Some(Err(BodyError::Slow)));
+            }
+            clock.as_mut().reset(deadline);
+        }
+        Poll::Pending
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
-use super::answer::{Content, own, unavailable};
+use super::answer::{Content, own, refused, unavailable};
 use super::body::{Gate, RequestBody};
 use super::relay::Relay;
 use super::upstream::{Failure, Upstream};
@@ -50,7 +50,7 @@ struct Outgoing {
 impl Outgoing {
     fn new(client: &Arc<Client>, request: Request<Incoming>) -> Self {
         let (mut head, body) = request.into_parts();
-        let mut body = RequestBody::new(body, &client.activity);
+        let mut body = RequestBody::new(body, &client.activity, client.shared.options.limits.body());
         let streams = !body.is_end_stream();
         let mut extensions = http::Extensions::new();
         if streams && head::expects_continue(&head) {
@@ -132,7 +132,7 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
         }
         let Some(request) = outgoing.take() else { return Err(bad_gateway()) };
         attempts += 1;
-        match upstream.send(request, shared.options.limits.response()).await {
+        match upstream.send(request, shared.options.limits.response(), &client.activity).await {
             Ok(response) => return Ok(Answered { response, upstream, claim }),
             Err(Failure::Unsent(request)) if attempts < ATTEMPTS => {
                 outgoing.body = Some(request.into_body());
@@ -141,6 +141,7 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
                 tracing::debug!(error = %e, reused, "asked again");
                 avoid = (!reused).then(|| Arc::clone(claim.target()));
             }
+            Err(_) if client.activity.failure().is_some() => return Err(broken_body(client)),
             Err(Failure::TimedOut) => {
                 return Err(own(StatusCode::GATEWAY_TIMEOUT, "the service did not answer in time\n"));
             }
@@ -155,6 +156,11 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
 
 fn bad_gateway() -> Response<Content> {
     own(StatusCode::BAD_GATEWAY, "the service closed the connection without an answer\n")
+}
+
+fn broken_body(client: &Client) -> Response<Content> {
+    let status = client.activity.failure().unwrap_or(StatusCode::BAD_REQUEST);
+    refused(status, "the body of the request did not come to its end\n")
 }
 
 /// A connection to the claimed target, and whether it was used before.

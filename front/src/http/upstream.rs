@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::activity::Activity;
 use super::body::RequestBody;
 
 /// How long a target may take to close a connection that it was asked to close.
@@ -93,8 +94,9 @@ impl Upstream {
         &mut self,
         request: Request<RequestBody>,
         limit: Duration,
+        activity: &Activity,
     ) -> Result<Response<Incoming>, Failure> {
-        let deadline = Instant::now() + limit;
+        let mut deadline = Instant::now() + limit;
         let mut response = pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| {
             self.drive(cx);
@@ -104,7 +106,14 @@ impl Upstream {
                     None => Failure::Lost(e.into_error()),
                 }));
             }
-            self.poll_clock(cx, deadline).map(|()| Err(Failure::TimedOut))
+            while self.poll_clock(cx, deadline).is_ready() {
+                if !activity.has_body() {
+                    return Poll::Ready(Err(Failure::TimedOut));
+                }
+                // A target may wait for the end of a long upload before it answers.
+                deadline = Instant::now() + limit;
+            }
+            Poll::Pending
         })
         .await
     }
