@@ -152,11 +152,11 @@ impl Head {
     }
 
     fn field(&mut self, line: &[u8]) -> Result<(), Wrong> {
-        if let Some(value) = value(line, b"content-length") {
+        if let Some(value) = value(line, b"content-length")? {
             if self.length.replace(number(value)?).is_some() {
                 return Err(Wrong::Length);
             }
-        } else if value(line, b"transfer-encoding").is_some() && std::mem::replace(&mut self.coded, true) {
+        } else if value(line, b"transfer-encoding")?.is_some() && std::mem::replace(&mut self.coded, true) {
             return Err(Wrong::Length);
         }
         if self.coded && self.length.is_some() { Err(Wrong::Length) } else { Ok(()) }
@@ -171,9 +171,17 @@ impl Head {
     }
 }
 
-fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let named = line.get(name.len()) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name);
-    named.then(|| &line[name.len() + 1..])
+/// The value of a field with this name. Where names become variables, an underscore is a hyphen.
+fn value<'a>(line: &'a [u8], name: &[u8]) -> Result<Option<&'a [u8]>, Wrong> {
+    if line.get(name.len()) != Some(&b':') {
+        return Ok(None);
+    }
+    let (given, value) = (&line[..name.len()], &line[name.len() + 1..]);
+    if given.eq_ignore_ascii_case(name) {
+        return Ok(Some(value));
+    }
+    let alike = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
+    if given.iter().zip(name).all(alike) { Err(Wrong::Length) } else { Ok(None) }
 }
 
 /// Digits and nothing else: signs and spaces are read differently by different readers.

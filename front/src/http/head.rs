@@ -17,6 +17,9 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Content>> {
     if request.method() == Method::CONNECT {
         return Some(refused(StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy\n"));
     }
+    if !target_is_fine(request.uri(), request.method()) {
+        return Some(refused(StatusCode::BAD_REQUEST, "the target of the request is not one of HTTP\n"));
+    }
     if !host_is_fine(headers, request.version()) {
         return Some(refused(StatusCode::BAD_REQUEST, "exactly one valid Host header is needed\n"));
     }
@@ -26,6 +29,16 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Content>> {
             Some(refused(StatusCode::NOT_IMPLEMENTED, "the transfer coding is not supported\n"))
         }
         _ => Some(refused(StatusCode::BAD_REQUEST, "the length of the body is ambiguous\n")),
+    }
+}
+
+/// A path, `*` where it means something, or the address of a page as a forward proxy is told it.
+fn target_is_fine(uri: &Uri, method: &Method) -> bool {
+    let path = uri.path();
+    match (uri.scheme_str(), uri.authority()) {
+        (None, None) => path.starts_with('/') || (path == "*" && *method == Method::OPTIONS),
+        (Some("http" | "https"), Some(authority)) => !authority.as_str().contains('@'),
+        _ => false,
     }
 }
 

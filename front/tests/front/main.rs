@@ -8,5 +8,7 @@ mod faults;
 mod http;
 mod replica;
 mod setup;
+mod smuggling;
+mod strict;
 mod switching;
 mod tcp;
