@@ -133,11 +133,16 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
         let Some(request) = outgoing.take() else { return Err(bad_gateway()) };
         attempts += 1;
         match upstream.send(request, shared.options.limits.response(), &client.activity).await {
+            // Nobody asked for that, and what would follow it is no HTTP.
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !outgoing.upgrades => {
+                return Err(bad_gateway());
+            }
             Ok(response) => return Ok(Answered { response, upstream, claim }),
             Err(Failure::Unsent(request)) if attempts < ATTEMPTS => {
                 outgoing.body = Some(request.into_body());
             }
-            Err(Failure::Lost(e)) if outgoing.replayable && attempts < ATTEMPTS => {
+            // Who answers nonsense has got the request, and would answer nonsense again.
+            Err(Failure::Lost(e)) if outgoing.replayable && !e.is_parse() && attempts < ATTEMPTS => {
                 tracing::debug!(error = %e, reused, "asked again");
                 avoid = (!reused).then(|| Arc::clone(claim.target()));
             }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
 mod admin;
+mod answers;
 mod faults;
 mod http;
 mod replica;

@@ -100,7 +100,8 @@ async fn a_body_that_can_be_read_in_two_ways_is_refused_and_never_seen_whole() {
     let setup = Setup::to(Mode::Http, &[&replica]).await;
     for body in BODIES {
         for before in ["", "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"] {
-            let answer = setup.raw(&format!("{before}{CHUNKED}{body}GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+            let answer =
+                setup.raw(&format!("{before}{CHUNKED}{body}GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")).await;
             let last = &answer[answer.rfind("HTTP/1.1").expect(body)..];
             assert!(last.starts_with("HTTP/1.1 400"), "{body:?}: {answer:?}");
             let seen = record.requests();
@@ -113,13 +114,18 @@ async fn a_body_that_can_be_read_in_two_ways_is_refused_and_never_seen_whole() {
 async fn garbage_behind_a_request_is_refused_after_its_answer() {
     let (replica, record) = strict::replica();
     let setup = Setup::to(Mode::Http, &[&replica]).await;
-    for garbage in ["garbage", "\0", "\r\n\r\n\r\n", "0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", "GET /x\n\n"] {
+    for garbage in
+        ["garbage", "\0", "\r\n\r\n\r\n", "0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", "GET /x\n\n"]
+    {
         let mut stream = setup.connect().await;
         stream.write_all(format!("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n{garbage}").as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = String::new();
         _ = stream.read_to_string(&mut answer).await;
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.matches("HTTP/1.1 2").count() == 1, "{answer:?}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.matches("HTTP/1.1 2").count() == 1,
+            "{answer:?}"
+        );
         assert_eq!(record.requests().len(), 1, "{garbage:?}");
     }
 }
@@ -178,13 +184,15 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         Just("5\r\nhello0\r\n\r\n"),
         Just("GET /smuggled HTTP/1.1\r\nHost: s\r\n\r\n"),
     ];
-    (method, target, prop::collection::vec((field, end), 0..4), body).prop_map(|(method, target, fields, body)| {
-        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n");
-        for (field, end) in fields {
-            text += &format!("{field}{end}");
-        }
-        format!("{text}\r\n{body}").into_bytes()
-    })
+    (method, target, prop::collection::vec((field, end), 0..4), body).prop_map(
+        |(method, target, fields, body)| {
+            let mut text = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n");
+            for (field, end) in fields {
+                text += &format!("{field}{end}");
+            }
+            format!("{text}\r\n{body}").into_bytes()
+        },
+    )
 }
 
 /// As the wire may cut and spoil it.

@@ -96,8 +96,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, String> {
         }
         headers.push((name.to_ascii_lowercase(), value.to_owned()));
     }
-    let request =
-        Request { method: method.to_owned(), target: target.to_owned(), headers, body: Vec::new() };
+    let request = Request { method: method.to_owned(), target: target.to_owned(), headers, body: Vec::new() };
     request.once("host")?.ok_or("no Host")?;
     let body = match (request.once("content-length")?, request.once("transfer-encoding")?) {
         (None, None) => Some((Vec::new(), 0)),
