@@ -20,7 +20,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpStream;
 
@@ -28,6 +28,7 @@ use crate::shared::Shared;
 use activity::{Activity, Busy};
 use answer::Answer;
 pub(crate) use client_io::ClientIo;
+use forwarded::Address;
 pub(crate) use pool::Pool;
 pub(crate) use upstream::Upstream;
 
@@ -37,7 +38,7 @@ struct Client {
     shared: Arc<Shared>,
     /// Index of the port it came through.
     port: usize,
-    address: HeaderValue,
+    address: Address,
     /// What it says about who is behind it is believed.
     trusted: bool,
     activity: Arc<Activity>,
@@ -45,7 +46,7 @@ struct Client {
 
 impl Client {
     fn new(shared: Arc<Shared>, peer: IpAddr, port: usize) -> Option<Arc<Self>> {
-        let address = HeaderValue::try_from(peer.to_string()).ok()?;
+        let address = Address::new(peer)?;
         let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
         Some(Arc::new(Self { shared, port, address, trusted, activity: Arc::default() }))
     }

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
+use super::forwarded;
 use crate::limits::CONTINUE;
 
 /// The body, or none.
@@ -83,6 +84,8 @@ impl Body for RequestBody {
         if !matches!(frame, Some(Ok(_))) || streaming.body.is_end_stream() {
             streaming.activity.body_open(false);
         }
+        // Some applications put trailers to the headers.
+        let frame = frame.map(|frame| frame.map(without_claims));
         if let Some(Err(e)) = &frame {
             streaming.activity.body_failed(e);
         }
@@ -95,6 +98,16 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.as_ref().map_or(SizeHint::with_exact(0), |s| s.body.size_hint())
+    }
+}
+
+fn without_claims(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            forwarded::forget(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
     }
 }
 

@@ -95,7 +95,7 @@ async fn seen(setup: &Setup, request: &str) -> String {
 
 const CLAIMS: &str = "GET /headers HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 9.9.9.9\r\n\
     X-Forwarded-Proto: https\r\nX-Forwarded-Host: other\r\nForwarded: for=9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\n\
-    X-Forwarded-Port: 443\r\n";
+    X-Forwarded-Port: 443\r\nX_Forwarded_For: 9.9.9.9\r\nX_Real_IP: 9.9.9.9\r\n";
 
 #[tokio::test]
 async fn a_stranger_is_not_believed() {
@@ -108,6 +108,7 @@ async fn a_stranger_is_not_believed() {
         "x-forwarded-for: 127.0.0.1",
         "x-forwarded-proto: http",
         "x-forwarded-host: shop.example",
+        "forwarded: for=127.0.0.1;proto=http",
     ] {
         assert!(seen.contains(&format!("{line}\n")), "{line} in {seen}");
     }
@@ -132,6 +133,12 @@ async fn believed(change: impl FnOnce(&mut front::Options)) {
     }
     let plain = seen(&setup, "GET /headers HTTP/1.1\r\nHost: shop.example\r\n").await;
     assert!(plain.contains("x-forwarded-for: 127.0.0.1\n"), "{plain}");
+    assert!(plain.contains("\nforwarded: for=127.0.0.1;proto=http\n"), "{plain}");
+    // Who was named in one way is not named differently in the other.
+    let named = seen(&setup, "GET /headers HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\n").await;
+    assert!(named.contains("x-forwarded-for: 9.9.9.9\n") && !named.contains("\nforwarded:"), "{named}");
+    let named = seen(&setup, "GET /headers HTTP/1.1\r\nHost: a\r\nForwarded: for=9.9.9.9\r\n").await;
+    assert!(named.contains("\nforwarded: for=9.9.9.9\n") && !named.contains("x-forwarded-for:"), "{named}");
 }
 
 #[tokio::test]
