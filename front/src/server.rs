@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -127,11 +127,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
             let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
-                    shared.tasks.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    let peer = peer.ip().to_canonical();
+                    shared.tasks.spawn(serve(Arc::clone(&shared), stream, peer, port, place));
                 }
                 // Out of descriptors, most likely: some will be free in a moment.
                 Err(e) => {
@@ -144,13 +141,27 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
     .await;
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize) {
+/// The place among all connections is free again at the end. What is rare or short is in a box, so that an idle
+/// connection does not keep room for it.
+async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: IpAddr,
+    port: usize,
+    _place: OwnedSemaphorePermit,
+) {
     if sockets::tune(&stream).is_err() {
         return;
     }
-    match shared.options.listeners[port].mode {
-        Mode::Http => http::serve(shared, stream, Bytes::new(), peer, port).await,
-        Mode::Tcp => Box::pin(tcp::forward(shared, stream, Bytes::new(), port)).await,
-        Mode::Auto => tcp::detect(shared, stream, peer, port).await,
+    let http = match shared.options.listeners[port].mode {
+        Mode::Http => Some((stream, Bytes::new())),
+        Mode::Tcp => {
+            Box::pin(tcp::forward(&shared, stream, Bytes::new(), port)).await;
+            None
+        }
+        Mode::Auto => Box::pin(tcp::detect(&shared, stream, port)).await,
+    };
+    if let Some((stream, read)) = http {
+        http::serve(shared, stream, read, peer, port).await;
     }
 }

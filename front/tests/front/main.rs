@@ -7,6 +7,7 @@ mod admin;
 mod answers;
 mod faults;
 mod http;
+mod idle;
 mod replica;
 mod setup;
 mod smuggling;
