@@ -18,6 +18,7 @@ mod upstream;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -55,6 +56,7 @@ impl Client {
 /// Serves one connection, of which `read` was read already, until one side ends it.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, peer: IpAddr, port: usize) {
     if let Some(client) = Client::new(shared, peer, port) {
+        let _open = client.shared.table.metrics().http.enter();
         connection::serve(&client, stream, read).await;
     }
 }
@@ -65,7 +67,11 @@ async fn handle(
     busy: Busy,
 ) -> Result<Response<Answer>, Infallible> {
     let response = match head::refuse(&request) {
-        Some(refusal) => refusal,
+        Some(refusal) => {
+            let metrics = client.shared.table.metrics();
+            metrics.unrouted().answered(refusal.status(), Duration::ZERO);
+            refusal
+        }
         // In a box, so that an idle connection does not keep room for it.
         None => Box::pin(exchange::exchange(&client, request)).await,
     };

@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod http;
 mod limits;
+mod metrics;
 mod options;
 mod pump;
 mod resolve;

@@ -37,6 +37,7 @@ pub(crate) async fn detect(
         Found::Http(read) => return Some((client, read)),
         Found::Tcp(read) => forward(shared, client, read, port).await,
         Found::Greeted { target, claim, greeting } => {
+            let _open = shared.table.metrics().tcp.enter();
             let relaying = relay(client, target, claim, Bytes::new(), greeting);
             shared.unless_aborted(relaying).await.unwrap_or_default();
         }
@@ -47,6 +48,7 @@ pub(crate) async fn detect(
 
 /// Forwards a connection, of which `read` was read already.
 pub(crate) async fn forward(shared: &Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
+    let _open = shared.table.metrics().tcp.enter();
     let forwarding = async {
         if let Some((target, claim)) = open(shared, port).await {
             relay(client, target, claim, read, Bytes::new()).await;
@@ -59,7 +61,9 @@ async fn relay(mut client: TcpStream, mut target: TcpStream, claim: Claim, read:
     let relaying = async {
         target.write_all(&read).await?;
         client.write_all(&greeting).await?;
-        pump::both_ways(client, target).await
+        claim.series().received.add(read.len() as u64);
+        claim.series().sent.add(greeting.len() as u64);
+        pump::both_ways(client, target, claim.series()).await
     };
     if let Err(e) = relaying.await {
         tracing::debug!(error = %e, "connection broke");
@@ -77,7 +81,7 @@ async fn open(shared: &Arc<Shared>, port: usize) -> Option<(TcpStream, Claim)> {
             Ok(stream) => return Some((stream, claim)),
             Err(e) if suspect(shared, claim.target(), port, &e) == Verdict::Exhausted => return None,
             Err(_) if Instant::now() >= deadline => return None,
-            Err(_) => {}
+            Err(_) => claim.series().connects.add(1),
         }
     }
 }

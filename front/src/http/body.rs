@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::activity::Activity;
 use super::forwarded;
 use crate::limits::CONTINUE;
+use crate::metrics::Series;
 
 /// The body, or none.
 #[derive(Debug)]
@@ -31,6 +32,9 @@ struct Streaming {
     /// Made when it is waited for the first time.
     clock: Option<Pin<Box<Sleep>>>,
     patience: Duration,
+    /// Bytes that came, and where they are counted at the end.
+    received: u64,
+    series: Option<Arc<Series>>,
 }
 
 /// A body did not come to its end.
@@ -53,8 +57,24 @@ impl RequestBody {
         }
         activity.body_open(true);
         let activity = Arc::clone(activity);
-        let streaming = Streaming { body, gate: None, activity, waiting: None, clock: None, patience };
+        let streaming = Streaming {
+            body,
+            gate: None,
+            activity,
+            waiting: None,
+            clock: None,
+            patience,
+            received: 0,
+            series: None,
+        };
         Self(Some(Box::new(streaming)))
+    }
+
+    /// From now on it is counted there.
+    pub(super) fn count(&mut self, series: &Arc<Series>) {
+        if let Some(streaming) = &mut self.0 {
+            streaming.series = Some(Arc::clone(series));
+        }
     }
 
     /// Nothing is read until the gate opens: reading is what tells the client to continue.
@@ -86,8 +106,10 @@ impl Body for RequestBody {
         }
         // Some applications put trailers to the headers.
         let frame = frame.map(|frame| frame.map(without_claims));
-        if let Some(Err(e)) = &frame {
-            streaming.activity.body_failed(e);
+        match &frame {
+            Some(Ok(frame)) => streaming.received += frame.data_ref().map_or(0, |d| d.len() as u64),
+            Some(Err(e)) => streaming.activity.body_failed(e),
+            None => {}
         }
         Poll::Ready(frame)
     }
@@ -132,6 +154,9 @@ impl Streaming {
 
 impl Drop for Streaming {
     fn drop(&mut self) {
+        if let Some(series) = &self.series {
+            series.received.add(self.received);
+        }
         self.activity.body_open(false);
     }
 }

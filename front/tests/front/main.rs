@@ -8,6 +8,7 @@ mod answers;
 mod faults;
 mod http;
 mod idle;
+mod metrics;
 mod replica;
 mod setup;
 mod smuggling;

@@ -30,6 +30,8 @@ pub fn options(folder: &TempDir, mode: Mode) -> Options {
         listeners: vec![Listener { port: PORT, mode, loopback: false }],
         hold_ms: 5000,
         trusted_proxies: vec![],
+        metrics: None,
+        proxy_protocol: vec![],
         state: folder.path().join("state"),
         admin: folder.path().join("admin.sock"),
         limits: Limits { connect_ms: 500, stop_ms: 2000, ..Limits::default() },
