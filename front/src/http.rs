@@ -16,7 +16,6 @@ mod upgrade;
 mod upstream;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpStream;
 
 use crate::shared::Shared;
+use crate::trust::Peer;
 use activity::{Activity, Busy};
 use answer::Answer;
 pub(crate) use client_io::ClientIo;
@@ -46,15 +46,14 @@ struct Client {
 }
 
 impl Client {
-    fn new(shared: Arc<Shared>, peer: IpAddr, port: usize) -> Option<Arc<Self>> {
-        let address = Address::new(peer)?;
-        let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
-        Some(Arc::new(Self { shared, port, address, trusted, activity: Arc::default() }))
+    fn new(shared: Arc<Shared>, peer: Peer, port: usize) -> Option<Arc<Self>> {
+        let address = Address::new(peer.address)?;
+        Some(Arc::new(Self { shared, port, address, trusted: peer.trusted, activity: Arc::default() }))
     }
 }
 
 /// Serves one connection, of which `read` was read already, until one side ends it.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, peer: IpAddr, port: usize) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, peer: Peer, port: usize) {
     if let Some(client) = Client::new(shared, peer, port) {
         let _open = client.shared.table.metrics().http.enter();
         connection::serve(&client, stream, read).await;

@@ -11,6 +11,7 @@ mod http;
 mod limits;
 mod metrics;
 mod options;
+mod proxy;
 mod pump;
 mod resolve;
 mod route;

@@ -3,6 +3,7 @@
 
 mod sockets;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,8 @@ use crate::metrics::Metrics;
 use crate::route::Table;
 use crate::route::persist::Store;
 use crate::shared::Shared;
-use crate::trust::Trust;
-use crate::{Error, Mode, Options, health, http, metrics, tcp};
+use crate::trust::{Peer, Trust};
+use crate::{Error, Mode, Options, health, http, metrics, proxy, tcp};
 use bytes::Bytes;
 
 /// Runs a front until `shutdown` is ready and what is in flight has ended, or has had its time.
@@ -157,6 +158,21 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
     .await;
 }
 
+/// The peer, or whom a trusted one speaks for.
+async fn who(shared: &Shared, stream: &TcpStream, peer: IpAddr, port: usize) -> io::Result<Peer> {
+    let options = &shared.options;
+    let listener = &options.listeners[port];
+    let trusted = listener.loopback || shared.trust.includes(peer);
+    if trusted && options.proxy_protocol.contains(&listener.port) {
+        let reading = Box::pin(proxy::read(stream, options.limits.head()));
+        let named = shared.stop.run_until_cancelled(reading).await;
+        if let Some(address) = named.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))? {
+            return Ok(Peer { address, trusted: shared.trust.includes(address) });
+        }
+    }
+    Ok(Peer { address: peer, trusted })
+}
+
 /// The place among all connections is free again at the end. What is rare or short is in a box, so that an idle
 /// connection does not keep room for it.
 async fn serve(
@@ -169,6 +185,7 @@ async fn serve(
     if sockets::tune(&stream).is_err() {
         return;
     }
+    let Ok(peer) = who(&shared, &stream, peer, port).await else { return };
     let http = match shared.options.listeners[port].mode {
         Mode::Http => Some((stream, Bytes::new())),
         Mode::Tcp => {
