@@ -89,6 +89,8 @@ pub enum Verb {
     Config(Config),
     /// Print what the services print
     Logs(Logs),
+    /// Print what the fronts have counted, for Prometheus
+    Metrics(Metrics),
     /// Run a command in a running container of a service
     Exec(Exec),
     /// Write `.env` with fresh credentials
@@ -126,6 +128,13 @@ impl Verb {
     pub fn serves(&self) -> bool {
         matches!(self, Self::Front { part: FrontPart::Serve { .. } })
     }
+}
+
+/// `metrics`.
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Only these services
+    pub services: Vec<String>,
 }
 
 /// The halves of a front.

@@ -72,6 +72,8 @@ pub enum Command {
     },
     /// What is going on?
     Status,
+    /// What has been counted?
+    Metrics,
 }
 
 /// A line from the front.
@@ -110,6 +112,11 @@ pub enum Reply {
     },
     /// `status`.
     Status(Status),
+    /// `metrics`.
+    Metrics {
+        /// Prometheus' text format.
+        text: String,
+    },
     /// It could not be done.
     Failed {
         /// A lowercase fragment.

@@ -16,18 +16,20 @@ mod upgrade;
 mod upstream;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpStream;
 
 use crate::shared::Shared;
+use crate::trust::Peer;
 use activity::{Activity, Busy};
 use answer::Answer;
 pub(crate) use client_io::ClientIo;
+use forwarded::Address;
 pub(crate) use pool::Pool;
 pub(crate) use upstream::Upstream;
 
@@ -37,23 +39,23 @@ struct Client {
     shared: Arc<Shared>,
     /// Index of the port it came through.
     port: usize,
-    address: HeaderValue,
+    address: Address,
     /// What it says about who is behind it is believed.
     trusted: bool,
     activity: Arc<Activity>,
 }
 
 impl Client {
-    fn new(shared: Arc<Shared>, peer: IpAddr, port: usize) -> Option<Arc<Self>> {
-        let address = HeaderValue::try_from(peer.to_string()).ok()?;
-        let trusted = shared.options.listeners[port].loopback || shared.trust.includes(peer);
-        Some(Arc::new(Self { shared, port, address, trusted, activity: Arc::default() }))
+    fn new(shared: Arc<Shared>, peer: Peer, port: usize) -> Option<Arc<Self>> {
+        let address = Address::new(peer.address)?;
+        Some(Arc::new(Self { shared, port, address, trusted: peer.trusted, activity: Arc::default() }))
     }
 }
 
 /// Serves one connection, of which `read` was read already, until one side ends it.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, peer: IpAddr, port: usize) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, read: Bytes, peer: Peer, port: usize) {
     if let Some(client) = Client::new(shared, peer, port) {
+        let _open = client.shared.table.metrics().http.enter();
         connection::serve(&client, stream, read).await;
     }
 }
@@ -64,7 +66,11 @@ async fn handle(
     busy: Busy,
 ) -> Result<Response<Answer>, Infallible> {
     let response = match head::refuse(&request) {
-        Some(refusal) => refusal,
+        Some(refusal) => {
+            let metrics = client.shared.table.metrics();
+            metrics.unrouted().answered(refusal.status(), Duration::ZERO);
+            refusal
+        }
         // In a box, so that an idle connection does not keep room for it.
         None => Box::pin(exchange::exchange(&client, request)).await,
     };

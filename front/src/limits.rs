@@ -13,6 +13,8 @@ pub const ADMIN_PENDING: usize = 64;
 pub const ATTEMPTS: usize = 4;
 /// How long an application may take to say `100 Continue` before the body is sent anyway.
 pub const CONTINUE: Duration = Duration::from_secs(1);
+/// How long a trusted peer may take to begin a PROXY header, where one is possible; then it is taken to send none.
+pub const PROXY: Duration = Duration::from_secs(1);
 /// How long a resolved name is believed.
 pub const RESOLVED: Duration = Duration::from_secs(1);
 /// How long a client's connection is idle before the memory that it needs for a request is given back.

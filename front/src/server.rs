@@ -3,22 +3,25 @@
 
 mod sockets;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::server as admin;
+use crate::metrics::Metrics;
 use crate::route::Table;
 use crate::route::persist::Store;
 use crate::shared::Shared;
-use crate::trust::Trust;
-use crate::{Error, Mode, Options, health, http, tcp};
+use crate::trust::{Peer, Trust};
+use crate::{Error, Mode, Options, health, http, metrics, proxy, tcp};
 use bytes::Bytes;
 
 /// Runs a front until `shutdown` is ready and what is in flight has ended, or has had its time.
@@ -37,6 +40,9 @@ pub struct Front {
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
     admin: UnixListener,
+    metrics: Arc<Metrics>,
+    /// Where the metrics can be read.
+    read: Option<TcpListener>,
 }
 
 impl Front {
@@ -67,9 +73,12 @@ impl Front {
         let socket = |source| Error::Admin { path: options.admin.clone(), source };
         let admin = admin::bind(&options.admin).map_err(socket)?;
         let trust = Trust::new(&options.trusted_proxies)?;
+        let counted = Arc::new(Metrics::new(&options.service));
+        let read =
+            options.metrics.map(|port| sockets::bind(port).map_err(|source| Error::Bind { port, source }));
         let ports = options.listeners.iter().map(|l| l.port).collect();
         let shared = Shared {
-            table: Arc::new(Table::new(ports, options.limits.upstream_idle)),
+            table: Arc::new(Table::new(ports, options.limits.upstream_idle, Arc::clone(&counted))),
             trust,
             store,
             switching: tokio::sync::Mutex::new(()),
@@ -79,7 +88,7 @@ impl Front {
             room: Arc::new(Semaphore::new(options.limits.connections)),
             options,
         };
-        Ok(Self { shared: Arc::new(shared), listeners, admin })
+        Ok(Self { shared: Arc::new(shared), listeners, admin, metrics: counted, read: read.transpose()? })
     }
 
     /// Where it listens, in the order of the options' listeners.
@@ -88,10 +97,16 @@ impl Front {
         self.listeners.iter().filter_map(|l| l.local_addr().ok()).collect()
     }
 
+    /// Where the metrics can be read, when the options say that they can.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.read.as_ref().and_then(|l| l.local_addr().ok())
+    }
+
     /// Restores the route of its last life and serves until `shutdown` is ready; then nothing new is accepted, and
     /// what is in flight gets the time that the limits give it.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { shared, listeners, admin } = self;
+        let Self { shared, listeners, admin, metrics, read } = self;
         if let Some(route) = shared.store.load() {
             tracing::info!(release = route.release, color = route.color, "route restored");
             let targets = shared.table.restore(route);
@@ -101,11 +116,13 @@ impl Front {
         for (port, listener) in listeners.into_iter().enumerate() {
             tokio::spawn(accept(Arc::clone(&shared), listener, port));
         }
+        let reading = read.map(|listener| tokio::spawn(metrics::serve(metrics, listener)));
         let table = Arc::clone(&shared.table);
         let idle = Duration::from_millis(shared.options.limits.upstream_idle_ms);
         let sweeping = tokio::spawn(async move { table.sweep(idle).await });
         shutdown.await;
         stop(&shared).await;
+        reading.inspect(JoinHandle::abort);
         sweeping.abort();
         admin.abort();
     }
@@ -127,11 +144,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
             let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
-                    shared.tasks.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    let peer = peer.ip().to_canonical();
+                    shared.tasks.spawn(serve(Arc::clone(&shared), stream, peer, port, place));
                 }
                 // Out of descriptors, most likely: some will be free in a moment.
                 Err(e) => {
@@ -144,13 +158,43 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
     .await;
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize) {
+/// The peer, or whom a trusted one speaks for.
+async fn who(shared: &Shared, stream: &TcpStream, peer: IpAddr, port: usize) -> io::Result<Peer> {
+    let options = &shared.options;
+    let listener = &options.listeners[port];
+    let trusted = listener.loopback || shared.trust.includes(peer);
+    if trusted && options.proxy_protocol.contains(&listener.port) {
+        let reading = Box::pin(proxy::read(stream, options.limits.head()));
+        let named = shared.stop.run_until_cancelled(reading).await;
+        if let Some(address) = named.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))? {
+            return Ok(Peer { address, trusted: shared.trust.includes(address) });
+        }
+    }
+    Ok(Peer { address: peer, trusted })
+}
+
+/// The place among all connections is free again at the end. What is rare or short is in a box, so that an idle
+/// connection does not keep room for it.
+async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: IpAddr,
+    port: usize,
+    _place: OwnedSemaphorePermit,
+) {
     if sockets::tune(&stream).is_err() {
         return;
     }
-    match shared.options.listeners[port].mode {
-        Mode::Http => http::serve(shared, stream, Bytes::new(), peer, port).await,
-        Mode::Tcp => Box::pin(tcp::forward(shared, stream, Bytes::new(), port)).await,
-        Mode::Auto => tcp::detect(shared, stream, peer, port).await,
+    let Ok(peer) = who(&shared, &stream, peer, port).await else { return };
+    let http = match shared.options.listeners[port].mode {
+        Mode::Http => Some((stream, Bytes::new())),
+        Mode::Tcp => {
+            Box::pin(tcp::forward(&shared, stream, Bytes::new(), port)).await;
+            None
+        }
+        Mode::Auto => Box::pin(tcp::detect(&shared, stream, port)).await,
+    };
+    if let Some((stream, read)) = http {
+        http::serve(shared, stream, read, peer, port).await;
     }
 }

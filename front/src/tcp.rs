@@ -1,7 +1,6 @@
 //! Connections that are forwarded as they are, and those about which that has to be found out.
 //! Must never lose a byte that was read to find out.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +12,7 @@ use crate::detect::{ENOUGH, Guess, Kind, kind};
 use crate::health::{Verdict, suspect};
 use crate::route::{Claim, Target, Use};
 use crate::shared::Shared;
-use crate::{connect, http, pump};
+use crate::{connect, pump};
 
 /// What a connection turned out to be.
 enum Found {
@@ -27,24 +26,31 @@ enum Found {
     Over,
 }
 
-/// Finds out what a connection carries, and serves it.
-pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpAddr, port: usize) {
-    // In boxes, because most connections turn out to be HTTP, and live long after this.
-    let finding = Box::pin(find_out(&shared, &mut client, port));
+/// Finds out what a connection carries, and serves it. HTTP is answered, with what was read of it.
+pub(crate) async fn detect(
+    shared: &Arc<Shared>,
+    mut client: TcpStream,
+    port: usize,
+) -> Option<(TcpStream, Bytes)> {
+    let finding = find_out(shared, &mut client, port);
     match shared.unless_aborted(finding).await.unwrap_or(Found::Over) {
-        Found::Http(read) => http::serve(shared, client, read, peer, port).await,
-        Found::Tcp(read) => Box::pin(forward(shared, client, read, port)).await,
+        Found::Http(read) => return Some((client, read)),
+        Found::Tcp(read) => forward(shared, client, read, port).await,
         Found::Greeted { target, claim, greeting } => {
-            relay(client, target, claim, Bytes::new(), greeting).await
+            let _open = shared.table.metrics().tcp.enter();
+            let relaying = relay(client, target, claim, Bytes::new(), greeting);
+            shared.unless_aborted(relaying).await.unwrap_or_default();
         }
         Found::Over => {}
     }
+    None
 }
 
 /// Forwards a connection, of which `read` was read already.
-pub(crate) async fn forward(shared: Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
+pub(crate) async fn forward(shared: &Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
+    let _open = shared.table.metrics().tcp.enter();
     let forwarding = async {
-        if let Some((target, claim)) = open(&shared, port).await {
+        if let Some((target, claim)) = open(shared, port).await {
             relay(client, target, claim, read, Bytes::new()).await;
         }
     };
@@ -55,7 +61,9 @@ async fn relay(mut client: TcpStream, mut target: TcpStream, claim: Claim, read:
     let relaying = async {
         target.write_all(&read).await?;
         client.write_all(&greeting).await?;
-        pump::both_ways(client, target).await
+        claim.series().received.add(read.len() as u64);
+        claim.series().sent.add(greeting.len() as u64);
+        pump::both_ways(client, target, claim.series()).await
     };
     if let Err(e) = relaying.await {
         tracing::debug!(error = %e, "connection broke");
@@ -73,7 +81,7 @@ async fn open(shared: &Arc<Shared>, port: usize) -> Option<(TcpStream, Claim)> {
             Ok(stream) => return Some((stream, claim)),
             Err(e) if suspect(shared, claim.target(), port, &e) == Verdict::Exhausted => return None,
             Err(_) if Instant::now() >= deadline => return None,
-            Err(_) => {}
+            Err(_) => claim.series().connects.add(1),
         }
     }
 }

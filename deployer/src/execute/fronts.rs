@@ -105,6 +105,17 @@ impl Fronts {
         }
     }
 
+    /// What the front of a service has counted, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or is too old to count.
+    pub async fn metrics(&self, service: &ServiceName) -> Result<String, StepError> {
+        match self.ask(service, Command::Metrics, Duration::ZERO).await? {
+            Reply::Metrics { text } => Ok(text),
+            other => Err(front_error(&self.stack.front(service), format!("{other:?}"))),
+        }
+    }
+
     /// Starts a front and waits until it answers: from then on it accepts connections.
     ///
     /// # Errors

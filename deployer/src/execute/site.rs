@@ -178,6 +178,8 @@ impl Site {
 }
 
 fn front_options(stack: &Stack, service: &ServiceName, front: &Front) -> front::Options {
+    let proxied = stack.settings.proxy_protocol.iter().any(|name| name == service.as_str());
+    let ports = front.listeners.iter().map(|listener| listener.port);
     front::Options {
         service: service.to_string(),
         listeners: front.listeners.clone(),
@@ -185,6 +187,8 @@ fn front_options(stack: &Stack, service: &ServiceName, front: &Front) -> front::
         trusted_proxies: stack.settings.trusted_proxies.clone(),
         state: agents::ROUTE.into(),
         admin: agents::SOCKET.into(),
+        metrics: stack.settings.metrics,
+        proxy_protocol: if proxied { ports.collect() } else { Vec::new() },
         limits: front::Limits::default(),
     }
 }

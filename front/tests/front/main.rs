@@ -7,6 +7,8 @@ mod admin;
 mod answers;
 mod faults;
 mod http;
+mod idle;
+mod metrics;
 mod replica;
 mod setup;
 mod smuggling;
