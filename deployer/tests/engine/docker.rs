@@ -1,6 +1,7 @@
 //! The engine as anybody else sees it: plain HTTP on its socket, so that what a test finds there does not depend on
 //! the code that it tests.
 
+use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -91,8 +92,33 @@ fn send(method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.into())))
 }
 
+thread_local! {
+    /// Where another engine than the machine's listens, for the test in this thread.
+    static OTHER: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on this thread means the engine behind that socket.
+pub fn use_socket(path: &str) {
+    OTHER.set(Some(path.to_owned()));
+}
+
+/// And from now on the machine's again.
+pub fn use_the_machines_socket() {
+    OTHER.set(None);
+}
+
 /// Where the engine listens.
 pub fn socket() -> String {
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned()
+    OTHER.with_borrow(Clone::clone).unwrap_or_else(|| {
+        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+        host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned()
+    })
+}
+
+/// Somebody answers there.
+pub fn answers() -> bool {
+    let Ok(mut stream) = UnixStream::connect(socket()) else { return false };
+    let mut answer = String::new();
+    stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n").is_ok()
+        && stream.read_to_string(&mut answer).is_ok_and(|_| answer.contains(" 200 "))
 }

@@ -13,6 +13,7 @@ mod load;
 mod pages;
 mod proxy;
 mod scenario;
+mod second;
 
 mod calls;
 mod documented;
@@ -23,6 +24,7 @@ mod lock;
 mod names;
 mod records;
 mod releases;
+mod restarts;
 mod secrets;
 mod serving;
 mod shapes;
