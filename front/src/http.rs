@@ -10,6 +10,7 @@ mod forwarded;
 mod guard;
 mod head;
 mod linger;
+mod multiplexed;
 mod pool;
 mod relay;
 mod upgrade;
@@ -49,6 +50,13 @@ impl Client {
     fn new(shared: Arc<Shared>, peer: Peer, port: usize) -> Option<Arc<Self>> {
         let address = Address::new(peer.address)?;
         Some(Arc::new(Self { shared, port, address, trusted: peer.trusted, activity: Arc::default() }))
+    }
+
+    /// The same client in one of its streams, which runs beside the others.
+    fn for_stream(&self, open: &Arc<()>) -> Arc<Self> {
+        let activity = Arc::new(Activity::of(Arc::clone(open)));
+        let (shared, address) = (Arc::clone(&self.shared), self.address.clone());
+        Arc::new(Self { shared, port: self.port, address, trusted: self.trusted, activity })
     }
 }
 

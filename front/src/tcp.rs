@@ -2,6 +2,7 @@
 //! Must never lose a byte that was read to find out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,10 +15,15 @@ use crate::route::{Claim, Target, Use};
 use crate::shared::Shared;
 use crate::{connect, pump};
 
+/// The beginning of an HTTP/2 connection, with settings that ask for nothing.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 /// What a connection turned out to be.
 enum Found {
     /// HTTP, beginning with these bytes.
     Http(Bytes),
+    /// HTTP/2, beginning with these bytes.
+    Http2(Bytes),
     /// Something else, beginning with these bytes.
     Tcp(Bytes),
     /// The target spoke first.
@@ -35,6 +41,9 @@ pub(crate) async fn detect(
     let finding = find_out(shared, &mut client, port);
     match shared.unless_aborted(finding).await.unwrap_or(Found::Over) {
         Found::Http(read) => return Some((client, read)),
+        // A target that speaks it itself, as for gRPC, is not translated for.
+        Found::Http2(read) if understands(shared, port).await => forward(shared, client, read, port).await,
+        Found::Http2(read) => return Some((client, read)),
         Found::Tcp(read) => forward(shared, client, read, port).await,
         Found::Greeted { target, claim, greeting } => {
             let _open = shared.table.metrics().tcp.enter();
@@ -100,6 +109,7 @@ async fn listen(shared: &Shared, client: &mut TcpStream, read: &mut BytesMut) ->
     loop {
         let guess = match kind(read) {
             Kind::Http => return Some(Found::Http(read.split().freeze())),
+            Kind::Http2 => return Some(Found::Http2(read.split().freeze())),
             Kind::Tcp => return Some(Found::Tcp(read.split().freeze())),
             Kind::Undecided(guess) => guess,
         };
@@ -148,6 +158,26 @@ async fn first_words(shared: &Shared, client: &mut TcpStream, mut said: BytesMut
         Some(found) => found,
         None => Found::Tcp(said.freeze()),
     }
+}
+
+/// Whether the target speaks HTTP/2 with prior knowledge, asked once of each.
+async fn understands(shared: &Arc<Shared>, port: usize) -> bool {
+    let Some((target, mut stream)) = candidate(shared, port).await else { return false };
+    let Some(endpoint) = target.endpoint(port) else { return false };
+    if let Some(known) = endpoint.multiplexes() {
+        return known;
+    }
+    let asking = async {
+        stream.write_all(PREFACE).await?;
+        let mut frame = [0; 9];
+        stream.read_exact(&mut frame).await?;
+        // The first frame of a server is one of settings, on no stream.
+        Ok::<_, std::io::Error>(frame[3] == 4 && frame[5..] == [0; 4])
+    };
+    let answer = timeout(Duration::from_secs(1), asking).await;
+    let understood = matches!(answer, Ok(Ok(true)));
+    endpoint.set_multiplexes(understood);
+    understood
 }
 
 async fn candidate(shared: &Arc<Shared>, port: usize) -> Option<(Arc<Target>, TcpStream)> {

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Client, ClientIo, handle};
+use super::{Client, ClientIo, handle, multiplexed};
 use crate::limits::REST;
 
 /// Serves until one side ends it.
@@ -25,6 +25,9 @@ pub(super) async fn serve(client: &Arc<Client>, stream: TcpStream, read: Bytes) 
         if read.is_empty() && !speaks(client, &stream, patience).await {
             return;
         }
+        if client.activity.begun() == 0 && multiplexed::begins(&stream, &read).await {
+            return Box::pin(multiplexed::serve(client, stream, read)).await;
+        }
         awake = Box::pin(talk(client, stream, read)).await;
         patience = limits.idle().saturating_sub(REST);
     }
@@ -32,8 +35,10 @@ pub(super) async fn serve(client: &Arc<Client>, stream: TcpStream, read: Bytes) 
 
 /// Whether the client says something in time; its end is something too.
 async fn speaks(client: &Client, stream: &TcpStream, patience: Duration) -> bool {
-    let said = client.shared.stop.run_until_cancelled(timeout(patience, stream.readable()));
-    matches!(said.await, Some(Ok(Ok(()))))
+    // Readiness alone may be a false alarm.
+    let mut first = [0];
+    let said = client.shared.stop.run_until_cancelled(timeout(patience, stream.peek(&mut first)));
+    matches!(said.await, Some(Ok(Ok(_))))
 }
 
 /// Serves requests until the connection ends; answers it when nothing more is said for a while.

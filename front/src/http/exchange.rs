@@ -142,16 +142,14 @@ async fn attempt(
     loop {
         let claimed = shared.table.claim_by(client.port, Use::Exchange, avoid.as_ref(), deadline).await;
         let claim = claimed.map_err(|_| unavailable())?;
+        *series = Some(Arc::clone(claim.series()));
         let (mut upstream, reused) = match connection(client, &claim, fresh).await {
             Ok(found) => found,
             Err(Verdict::Ejected) if Instant::now() < deadline => {
                 claim.series().connects.add(1);
                 continue;
             }
-            Err(_) => {
-                *series = Some(Arc::clone(claim.series()));
-                return Err(unavailable());
-            }
+            Err(_) => return Err(unavailable()),
         };
         if outgoing.upgrades {
             upstream.detach();
@@ -174,10 +172,7 @@ async fn attempt(
                 tracing::debug!(error = %e, reused, "asked again");
                 avoid = (!reused).then(|| Arc::clone(claim.target()));
             }
-            Err(failure) => {
-                *series = Some(Arc::clone(claim.series()));
-                return Err(client_or_target(client, &claim, &failure));
-            }
+            Err(failure) => return Err(client_or_target(client, &claim, &failure)),
         }
         fresh = true;
     }

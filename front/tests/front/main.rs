@@ -7,6 +7,7 @@ mod admin;
 mod answers;
 mod faults;
 mod http;
+mod http2;
 mod idle;
 mod metrics;
 mod replica;
