@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Documents up to this size are read without asking.
-pub const SMALL: usize = 256 << 10;
+pub const SMALL: usize = 32 << 10;
 
 const UNIT: usize = 1 << 10;
 const PATIENCE: Duration = Duration::from_millis(1500);

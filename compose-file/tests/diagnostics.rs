@@ -317,7 +317,12 @@ fn extensions_of_included_files_are_not_part_of_the_project_and_have_a_place() {
     assert_eq!(loaded.left_out("x-own"), None);
     let place = loaded.left_out("x-more").unwrap();
     let finding = loaded.diagnostic(place, Severity::Error, "not here", None);
-    insta::assert_snapshot!(finding.to_string(), @"");
+    insta::assert_snapshot!(finding.to_string(), @r"
+    error: part.yaml:2:1: not here
+      |
+    2 | x-more: 2
+      | ^^^^^^
+    ");
 }
 
 #[test]

@@ -89,6 +89,8 @@ pub enum Verb {
     Config(Config),
     /// Print what the services print
     Logs(Logs),
+    /// Print what the fronts have counted, for Prometheus
+    Metrics(Metrics),
     /// Run a command in a running container of a service
     Exec(Exec),
     /// Write `.env` with fresh credentials
@@ -132,6 +134,13 @@ impl Verb {
     pub fn speaks_tls(&self) -> bool {
         !matches!(self, Self::Front { .. } | Self::Keeper { .. })
     }
+}
+
+/// `metrics`.
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Only these services
+    pub services: Vec<String>,
 }
 
 /// The parts of a front. Containers that run and programs of other versions know them by these words.

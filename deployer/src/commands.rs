@@ -33,6 +33,7 @@ pub mod history;
 pub mod init;
 pub mod keeper;
 pub mod logs;
+pub mod metrics;
 pub mod plan;
 pub mod rollback;
 pub mod status;
@@ -218,6 +219,7 @@ async fn dispatch(session: &Session, verb: Verb) -> anyhow::Result<u8> {
         Verb::Build(args) => build::run(session, &args).await,
         Verb::Config(args) => config::run(session, &args),
         Verb::Logs(args) => logs::run(session, &args).await,
+        Verb::Metrics(args) => metrics::run(session, &args).await,
         Verb::Exec(args) => return exec::run(session, &args).await,
         Verb::Init(args) => init::run(session, &args).await,
         Verb::Doctor => doctor::run(session).await,

@@ -87,12 +87,17 @@ pub async fn records(
     Ok(Records::parse(stack, &settled(stack.as_str(), files)?)?)
 }
 
-/// Everything that a plan depends on.
+/// Everything that a plan for this stack depends on.
 ///
 /// # Errors
 /// When the engine does not answer.
-pub async fn observe(engine: &Engine, history: History) -> Result<Observed, engine::Error> {
+pub async fn observe(
+    engine: &Engine,
+    stack: &StackName,
+    history: History,
+) -> Result<Observed, engine::Error> {
     let (containers, networks, volumes) =
         tokio::try_join!(engine.containers(None), engine.networks(), engine.volumes())?;
+    let history = history.or_seen(stack, &containers);
     Ok(Observed { containers, networks, volumes, history })
 }

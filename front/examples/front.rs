@@ -32,6 +32,8 @@ async fn serve(listen: &str, port: u16, mode: Mode, targets: Vec<String>) -> any
         listeners: vec![Listener { port, mode, loopback: false }],
         hold_ms: 5000,
         trusted_proxies: vec![],
+        metrics: None,
+        proxy_protocol: vec![],
         state: folder.join("state"),
         admin: admin.clone(),
         program: String::new(),

@@ -82,6 +82,8 @@ pub enum Command {
         /// Its file: `program-` and its identity.
         program: PathBuf,
     },
+    /// What has been counted?
+    Metrics,
 }
 
 /// A line from the front.
@@ -127,6 +129,11 @@ pub enum Reply {
     Upgraded {
         /// The identity of the program that serves now.
         program: String,
+    },
+    /// `metrics`.
+    Metrics {
+        /// Prometheus' text format.
+        text: String,
     },
     /// It could not be done.
     Failed {

@@ -6,7 +6,9 @@
 pub(crate) enum Kind {
     /// An HTTP/1 request begins.
     Http,
-    /// Anything else; HTTP/2 with prior knowledge is relayed unseen.
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// Anything else.
     Tcp,
     /// More bytes will tell; after a silence it is what is named here.
     Undecided(Guess),
@@ -61,6 +63,7 @@ fn line(method: &[u8], rest: &[u8]) -> Kind {
     let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
     let version = line.iter().rposition(|b| *b == b' ').map_or(line, |space| &line[space + 1..]);
     match version {
+        b"HTTP/2.0" if method == b"PRI" => Kind::Http2,
         b"HTTP/2.0" => Kind::Tcp,
         v if v.starts_with(b"HTTP/") => Kind::Http,
         _ => Kind::Tcp,
@@ -93,7 +96,8 @@ mod tests {
 
     #[test]
     fn other_protocols() {
-        check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Kind::Tcp);
+        check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Kind::Http2);
+        check("GET / HTTP/2.0\r\n", Kind::Tcp);
         check("\x16\x03\x01\x02", Kind::Tcp);
         check("SSH-2.0-x\r\n", Kind::Tcp);
         check("EHLO host\r\n", Kind::Tcp);

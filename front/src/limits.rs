@@ -13,8 +13,18 @@ pub const ADMIN_PENDING: usize = 64;
 pub const ATTEMPTS: usize = 4;
 /// How long an application may take to say `100 Continue` before the body is sent anyway.
 pub const CONTINUE: Duration = Duration::from_secs(1);
+/// How long a trusted peer may take to begin a PROXY header, where one is possible; then it is taken to send none.
+pub const PROXY: Duration = Duration::from_secs(1);
 /// How long a resolved name is believed.
 pub const RESOLVED: Duration = Duration::from_secs(1);
+/// HTTP/2: streams of one connection at the same time.
+pub const STREAMS: u32 = 100;
+/// HTTP/2: streams that a client may begin and take back at once before it is cut off.
+pub const RESETS: usize = 50;
+/// HTTP/2: bytes of a stream's body that may be on their way; eight times as many for a whole connection.
+pub const WINDOW: u32 = 128 * 1024;
+/// HTTP/2: a client that says nothing for so long is asked whether it is there, and given as long to answer.
+pub const ALIVE: Duration = Duration::from_secs(30);
 /// How long a client's connection is idle before the memory that it needs for a request is given back.
 pub const REST: Duration = Duration::from_secs(1);
 /// Pauses between two looks at a target that does not answer: the first, and the longest.

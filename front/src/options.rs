@@ -29,6 +29,14 @@ pub struct Options {
     /// nothing to this one. A restart changes nothing about it.
     #[serde(default)]
     pub made: String,
+    /// A port on which `GET /metrics` is answered in Prometheus' text format, on all addresses; absent: none. The admin
+    /// protocol answers the same text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<u16>,
+    /// Listeners' ports on which a trusted proxy's connection may begin with a PROXY header, of version 1 or 2, that
+    /// names the client. Who is trusted: `trusted_proxies`, and those that the front finds out itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxy_protocol: Vec<u16>,
     /// What one peer may take; absent: the defaults.
     #[serde(default)]
     pub limits: Limits,

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admin::{Route, Status};
 use crate::http::Upstream;
+use crate::metrics::{Metrics, Open, Series};
 pub(crate) use target::{Endpoint, Target, Use};
 
 /// How often idle upstream connections are looked at, while there are any.
@@ -26,7 +27,7 @@ pub(crate) struct Table {
     changed: Notify,
     /// Something ended that used a target of an earlier route.
     released: Notify,
-    held: AtomicU64,
+    metrics: Arc<Metrics>,
     total: AtomicU64,
     ports: Vec<u16>,
     /// Idle connections for each target and port.
@@ -39,6 +40,8 @@ pub(crate) struct Table {
 struct Inner {
     route: Option<Route>,
     live: Vec<Arc<Target>>,
+    /// Where exchanges with the live targets are counted.
+    series: Arc<Series>,
     /// Targets of earlier routes that are still in use.
     earlier: Vec<Arc<Target>>,
     /// Where the search starts among equals.
@@ -50,12 +53,12 @@ struct Inner {
 pub(crate) struct NoTarget;
 
 impl Table {
-    pub(crate) fn new(ports: Vec<u16>, idle: usize) -> Self {
+    pub(crate) fn new(ports: Vec<u16>, idle: usize, metrics: Arc<Metrics>) -> Self {
         Self {
             inner: Mutex::default(),
             changed: Notify::new(),
             released: Notify::new(),
-            held: AtomicU64::new(0),
+            metrics,
             total: AtomicU64::new(0),
             ports,
             idle,
@@ -68,6 +71,10 @@ impl Table {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     pub(crate) fn ports(&self) -> &[u16] {
         &self.ports
     }
@@ -77,6 +84,7 @@ impl Table {
         let live: Vec<_> =
             route.targets.iter().map(|name| Arc::new(Target::new(name, &self.ports, false))).collect();
         let mut inner = self.lock();
+        inner.series = self.metrics.of(&route);
         inner.route = Some(route);
         inner.live.clone_from(&live);
         live
@@ -99,6 +107,8 @@ impl Table {
         left.iter().for_each(|t| t.retire());
         inner.earlier = left.into_iter().filter(|t| t.in_flight() > 0).collect();
         inner.live = live;
+        inner.series = self.metrics.of(&route);
+        self.metrics.switches.add(1);
         let previous = inner.route.replace(route);
         drop(inner);
         self.changed.notify_waiters();
@@ -115,9 +125,9 @@ impl Table {
         let mut inner = self.lock();
         let target = inner.least(port, avoid)?;
         target.enter(used);
+        let series = Arc::clone(&inner.series);
         drop(inner);
-        self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Claim { target, port, used, table: Arc::clone(self) })
+        Some(self.claimed(target, port, used, series))
     }
 
     /// Claims, and waits for a target until the deadline while none is live.
@@ -148,9 +158,15 @@ impl Table {
         }
         let used = Use::Connection;
         target.enter(used);
+        let series = Arc::clone(&inner.series);
         drop(inner);
+        Some(self.claimed(Arc::clone(target), port, used, series))
+    }
+
+    fn claimed(self: &Arc<Self>, target: Arc<Target>, port: usize, used: Use, series: Arc<Series>) -> Claim {
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Claim { target: Arc::clone(target), port, used, table: Arc::clone(self) })
+        series.in_flight.add(1);
+        Claim { target, port, used, series, table: Arc::clone(self) }
     }
 
     /// Ends when the route has left this target.
@@ -165,13 +181,13 @@ impl Table {
     }
 
     async fn when_live<T>(&self, deadline: Instant, attempt: impl Fn() -> Option<T>) -> Result<T, NoTarget> {
-        let mut held = None;
+        let mut held: Option<Open<'_>> = None;
         loop {
             let changed = self.changed.notified();
             if let Some(found) = attempt() {
                 return Ok(found);
             }
-            held.get_or_insert_with(|| Held::new(&self.held));
+            held.get_or_insert_with(|| self.metrics.held.enter());
             timeout_at(deadline, changed).await.map_err(|_| NoTarget)?;
         }
     }
@@ -184,6 +200,8 @@ impl Table {
             let released = self.released.notified();
             let remaining = self.lock().remaining();
             if remaining == 0 || timeout_at(deadline, released).await.is_err() {
+                self.metrics.drains.add(1);
+                self.metrics.cut_short.add(u64::from(remaining > 0));
                 return remaining;
             }
         }
@@ -200,7 +218,7 @@ impl Table {
             route: inner.route.clone(),
             targets: inner.live.iter().map(|t| t.status()).collect(),
             in_flight: inner.live.iter().chain(&inner.earlier).map(|t| t.in_flight()).sum(),
-            held: self.held.load(Ordering::Relaxed),
+            held: self.metrics.held.open.get(),
             total: self.total.load(Ordering::Relaxed),
         }
     }
@@ -246,12 +264,18 @@ pub(crate) struct Claim {
     target: Arc<Target>,
     port: usize,
     used: Use,
+    series: Arc<Series>,
     table: Arc<Table>,
 }
 
 impl Claim {
     pub(crate) fn target(&self) -> &Arc<Target> {
         &self.target
+    }
+
+    /// Where what happens is counted.
+    pub(crate) fn series(&self) -> &Arc<Series> {
+        &self.series
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -270,24 +294,9 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        self.series.in_flight.one_less();
         if self.target.leave(self.used) {
             self.table.released.notify_waiters();
         }
-    }
-}
-
-/// Counts someone who waits for a target.
-struct Held<'a>(&'a AtomicU64);
-
-impl<'a> Held<'a> {
-    fn new(count: &'a AtomicU64) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

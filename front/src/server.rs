@@ -4,24 +4,26 @@
 mod serving;
 pub(crate) mod sockets;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::server as admin;
 use crate::admin::socket::AdminSocket;
+use crate::metrics::Metrics;
 use crate::route::Table;
 use crate::route::persist::Store;
 use crate::shared::Shared;
 use crate::supervise::Link;
-use crate::trust::Trust;
-use crate::{Error, Mode, Options, health, http, tcp};
+use crate::trust::{Peer, Trust};
+use crate::{Error, Mode, Options, health, http, metrics, proxy, tcp};
 use bytes::Bytes;
 pub(crate) use serving::Serving;
 
@@ -41,6 +43,9 @@ pub struct Front {
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
     admin: AdminSocket,
+    metrics: Arc<Metrics>,
+    /// Where the metrics can be read.
+    read: Option<TcpListener>,
 }
 
 impl Front {
@@ -50,12 +55,7 @@ impl Front {
     ///
     /// When a port, the admin socket, the folder or a range of trusted proxies is of no use.
     pub async fn bind(options: Options) -> Result<Self, Error> {
-        let mut listeners = Vec::new();
-        for listener in &options.listeners {
-            let error = |source| Error::Bind { port: listener.port, source };
-            let bound = sockets::bind(listener.port).map_err(error)?;
-            listeners.push(TcpListener::from_std(bound).map_err(error)?);
-        }
+        let listeners = options.listeners.iter().map(|l| bind(l.port)).collect::<Result<_, _>>()?;
         Self::with_listeners(options, listeners).await
     }
 
@@ -66,7 +66,8 @@ impl Front {
     ///
     /// As [`Front::bind`], and when there are more or fewer sockets than ports.
     pub async fn with_listeners(options: Options, listeners: Vec<TcpListener>) -> Result<Self, Error> {
-        let front = Self::supervised(options, listeners, None)?;
+        let read = options.metrics.map(bind).transpose()?;
+        let front = Self::supervised(options, listeners, read, None)?;
         front.take_over()?;
         Ok(front)
     }
@@ -74,6 +75,7 @@ impl Front {
     pub(crate) fn supervised(
         options: Options,
         listeners: Vec<TcpListener>,
+        read: Option<TcpListener>,
         supervisor: Option<Link>,
     ) -> Result<Self, Error> {
         let (given, wanted) = (listeners.len(), options.listeners.len());
@@ -85,10 +87,11 @@ impl Front {
         let socket = |source| Error::Admin { path: options.admin.clone(), source };
         let admin = AdminSocket::bind(&options.admin).map_err(socket)?;
         let trust = Trust::new(&options.trusted_proxies)?;
+        let counted = Arc::new(Metrics::new(&options.service));
         let ports = options.listeners.iter().map(|l| l.port).collect();
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let shared = Shared {
-            table: Arc::new(Table::new(ports, options.limits.upstream_idle)),
+            table: Arc::new(Table::new(ports, options.limits.upstream_idle, Arc::clone(&counted))),
             trust,
             store,
             switching: tokio::sync::Mutex::new(false),
@@ -101,13 +104,19 @@ impl Front {
             room: Arc::new(Semaphore::new(options.limits.connections)),
             options,
         };
-        Ok(Self { shared: Arc::new(shared), listeners, admin })
+        Ok(Self { shared: Arc::new(shared), listeners, admin, metrics: counted, read })
     }
 
     /// Where it listens, in the order of the options' listeners.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(|l| l.local_addr().ok()).collect()
+    }
+
+    /// Where the metrics can be read, when the options say that they can.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.read.as_ref().and_then(|l| l.local_addr().ok())
     }
 
     /// Restores the route of its last life and serves until `shutdown` is ready; then nothing new is accepted, and
@@ -136,50 +145,81 @@ impl Front {
 
     /// Serves from here on.
     pub(crate) fn start(self) -> Serving {
-        let Self { shared, listeners, admin } = self;
+        let Self { shared, listeners, admin, metrics, read } = self;
         let admin = tokio::spawn(admin::serve(Arc::clone(&shared), admin.into_listener()));
         for (port, listener) in listeners.into_iter().enumerate() {
             tokio::spawn(accept(Arc::clone(&shared), listener, port));
         }
+        let reading = read.map(|listener| tokio::spawn(metrics::serve(metrics, listener)));
         let table = Arc::clone(&shared.table);
         let idle = Duration::from_millis(shared.options.limits.upstream_idle_ms);
         let sweeping = tokio::spawn(async move { table.sweep(idle).await });
-        Serving { shared, admin, sweeping }
+        Serving { shared, admin, sweeping, reading }
     }
+}
+
+fn bind(port: u16) -> Result<TcpListener, Error> {
+    sockets::bind(port).and_then(TcpListener::from_std).map_err(|source| Error::Bind { port, source })
 }
 
 async fn accept(shared: Arc<Shared>, listener: TcpListener, port: usize) {
     let leaving = shared.leaving.clone();
-    leaving
-        .run_until_cancelled(async {
-            loop {
-                let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
-                match listener.accept().await {
-                    Ok((stream, peer)) => {
-                        let connection = serve(Arc::clone(&shared), stream, peer.ip().to_canonical(), port);
-                        shared.tasks.spawn(async move {
-                            connection.await;
-                            drop(place);
-                        });
-                    }
-                    // Out of descriptors, most likely: some will be free in a moment.
-                    Err(e) => {
-                        tracing::warn!(error = %e, "no connection can be accepted");
-                        sleep(Duration::from_millis(20)).await;
-                    }
+    let accepting = async {
+        loop {
+            let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let peer = peer.ip().to_canonical();
+                    shared.tasks.spawn(serve(Arc::clone(&shared), stream, peer, port, place));
+                }
+                // Out of descriptors, most likely: some will be free in a moment.
+                Err(e) => {
+                    tracing::warn!(error = %e, "no connection can be accepted");
+                    sleep(Duration::from_millis(20)).await;
                 }
             }
-        })
-        .await;
+        }
+    };
+    leaving.run_until_cancelled(accepting).await;
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, port: usize) {
+/// The peer, or whom a trusted one speaks for.
+async fn who(shared: &Shared, stream: &TcpStream, peer: IpAddr, port: usize) -> io::Result<Peer> {
+    let options = &shared.options;
+    let listener = &options.listeners[port];
+    let trusted = listener.loopback || shared.trust.includes(peer);
+    if trusted && options.proxy_protocol.contains(&listener.port) {
+        let reading = Box::pin(proxy::read(stream, options.limits.head()));
+        let named = shared.stop.run_until_cancelled(reading).await;
+        if let Some(address) = named.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))? {
+            return Ok(Peer { address, trusted: shared.trust.includes(address) });
+        }
+    }
+    Ok(Peer { address: peer, trusted })
+}
+
+/// The place among all connections is free again at the end. What is rare or short is in a box, so that an idle
+/// connection does not keep room for it.
+async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: IpAddr,
+    port: usize,
+    _place: OwnedSemaphorePermit,
+) {
     if sockets::tune(&stream).is_err() {
         return;
     }
-    match shared.options.listeners[port].mode {
-        Mode::Http => http::serve(shared, stream, Bytes::new(), peer, port).await,
-        Mode::Tcp => Box::pin(tcp::forward(shared, stream, Bytes::new(), port)).await,
-        Mode::Auto => tcp::detect(shared, stream, peer, port).await,
+    let Ok(peer) = who(&shared, &stream, peer, port).await else { return };
+    let http = match shared.options.listeners[port].mode {
+        Mode::Http => Some((stream, Bytes::new())),
+        Mode::Tcp => {
+            Box::pin(tcp::forward(&shared, stream, Bytes::new(), port)).await;
+            None
+        }
+        Mode::Auto => Box::pin(tcp::detect(&shared, stream, port)).await,
+    };
+    if let Some((stream, read)) = http {
+        http::serve(shared, stream, read, peer, port).await;
     }
 }

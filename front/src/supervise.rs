@@ -48,6 +48,7 @@ pub struct Launch {
 #[derive(Debug)]
 pub struct Supervisor {
     options: Options,
+    /// Those of the options, and that of the metrics after them.
     listeners: Vec<TcpListener>,
     arguments: Vec<String>,
     programs: Programs,
@@ -75,15 +76,25 @@ impl Supervisor {
     pub fn bind(options: Options, launch: Launch) -> Result<Self, Error> {
         let bind = |port| sockets::bind(port).map_err(|source| Error::Bind { port, source });
         let listeners = options.listeners.iter().map(|l| bind(l.port)).collect::<Result<_, _>>()?;
-        Ok(Self::with_listeners(options, listeners, launch))
+        Self::with_listeners(options, listeners, launch)
     }
 
     /// As [`Supervisor::bind`], with sockets that listen already, one for each of the options' listeners and in
     /// their order.
-    #[must_use]
-    pub fn with_listeners(options: Options, listeners: Vec<TcpListener>, launch: Launch) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When the port of the metrics is of no use.
+    pub fn with_listeners(
+        options: Options,
+        mut listeners: Vec<TcpListener>,
+        launch: Launch,
+    ) -> Result<Self, Error> {
+        if let Some(port) = options.metrics {
+            listeners.push(sockets::bind(port).map_err(|source| Error::Bind { port, source })?);
+        }
         let own = Program { path: launch.program, identity: options.program.clone() };
-        Self {
+        Ok(Self {
             programs: Programs::new(&options.state, &options.made, own),
             options,
             listeners,
@@ -92,7 +103,7 @@ impl Supervisor {
             leaving: JoinSet::new(),
             stop: CancellationToken::new(),
             failures: Failures::default(),
-        }
+        })
     }
 
     /// Where it listens, in the order of the options' listeners.

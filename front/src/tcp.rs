@@ -1,8 +1,8 @@
 //! Connections that are forwarded as they are, and those about which that has to be found out.
 //! Must never lose a byte that was read to find out.
 
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,12 +13,17 @@ use crate::detect::{ENOUGH, Guess, Kind, kind};
 use crate::health::{Verdict, suspect};
 use crate::route::{Claim, Target, Use};
 use crate::shared::Shared;
-use crate::{connect, http, pump};
+use crate::{connect, pump};
+
+/// The beginning of an HTTP/2 connection, with settings that ask for nothing.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// What a connection turned out to be.
 enum Found {
     /// HTTP, beginning with these bytes.
     Http(Bytes),
+    /// HTTP/2, beginning with these bytes.
+    Http2(Bytes),
     /// Something else, beginning with these bytes.
     Tcp(Bytes),
     /// The target spoke first.
@@ -27,25 +32,34 @@ enum Found {
     Over,
 }
 
-/// Finds out what a connection carries, and serves it.
-pub(crate) async fn detect(shared: Arc<Shared>, mut client: TcpStream, peer: IpAddr, port: usize) {
-    // In boxes, because most connections turn out to be HTTP, and live long after this.
-    let finding = Box::pin(find_out(&shared, &mut client, port));
+/// Finds out what a connection carries, and serves it. HTTP is answered, with what was read of it.
+pub(crate) async fn detect(
+    shared: &Arc<Shared>,
+    mut client: TcpStream,
+    port: usize,
+) -> Option<(TcpStream, Bytes)> {
+    let finding = find_out(shared, &mut client, port);
     match shared.unless_aborted(finding).await.unwrap_or(Found::Over) {
-        Found::Http(read) => http::serve(shared, client, read, peer, port).await,
-        Found::Tcp(read) => Box::pin(forward(shared, client, read, port)).await,
+        Found::Http(read) => return Some((client, read)),
+        // A target that speaks it itself, as for gRPC, is not translated for.
+        Found::Http2(read) if understands(shared, port).await => forward(shared, client, read, port).await,
+        Found::Http2(read) => return Some((client, read)),
+        Found::Tcp(read) => forward(shared, client, read, port).await,
         Found::Greeted { target, claim, greeting } => {
+            let _open = shared.table.metrics().tcp.enter();
             let relaying = relay(client, target, claim, Bytes::new(), greeting);
             shared.unless_aborted(relaying).await.unwrap_or_default();
         }
         Found::Over => {}
     }
+    None
 }
 
 /// Forwards a connection, of which `read` was read already.
-pub(crate) async fn forward(shared: Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
+pub(crate) async fn forward(shared: &Arc<Shared>, client: TcpStream, read: Bytes, port: usize) {
+    let _open = shared.table.metrics().tcp.enter();
     let forwarding = async {
-        if let Some((target, claim)) = open(&shared, port).await {
+        if let Some((target, claim)) = open(shared, port).await {
             relay(client, target, claim, read, Bytes::new()).await;
         }
     };
@@ -56,7 +70,9 @@ async fn relay(mut client: TcpStream, mut target: TcpStream, claim: Claim, read:
     let relaying = async {
         target.write_all(&read).await?;
         client.write_all(&greeting).await?;
-        pump::both_ways(client, target).await
+        claim.series().received.add(read.len() as u64);
+        claim.series().sent.add(greeting.len() as u64);
+        pump::both_ways(client, target, claim.series()).await
     };
     if let Err(e) = relaying.await {
         tracing::debug!(error = %e, "connection broke");
@@ -74,7 +90,7 @@ async fn open(shared: &Arc<Shared>, port: usize) -> Option<(TcpStream, Claim)> {
             Ok(stream) => return Some((stream, claim)),
             Err(e) if suspect(shared, claim.target(), port, &e) == Verdict::Exhausted => return None,
             Err(_) if Instant::now() >= deadline => return None,
-            Err(_) => {}
+            Err(_) => claim.series().connects.add(1),
         }
     }
 }
@@ -93,6 +109,7 @@ async fn listen(shared: &Shared, client: &mut TcpStream, read: &mut BytesMut) ->
     loop {
         let guess = match kind(read) {
             Kind::Http => return Some(Found::Http(read.split().freeze())),
+            Kind::Http2 => return Some(Found::Http2(read.split().freeze())),
             Kind::Tcp => return Some(Found::Tcp(read.split().freeze())),
             Kind::Undecided(guess) => guess,
         };
@@ -141,6 +158,26 @@ async fn first_words(shared: &Shared, client: &mut TcpStream, mut said: BytesMut
         Some(found) => found,
         None => Found::Tcp(said.freeze()),
     }
+}
+
+/// Whether the target speaks HTTP/2 with prior knowledge, asked once of each.
+async fn understands(shared: &Arc<Shared>, port: usize) -> bool {
+    let Some((target, mut stream)) = candidate(shared, port).await else { return false };
+    let Some(endpoint) = target.endpoint(port) else { return false };
+    if let Some(known) = endpoint.multiplexes() {
+        return known;
+    }
+    let asking = async {
+        stream.write_all(PREFACE).await?;
+        let mut frame = [0; 9];
+        stream.read_exact(&mut frame).await?;
+        // The first frame of a server is one of settings, on no stream.
+        Ok::<_, std::io::Error>(frame[3] == 4 && frame[5..] == [0; 4])
+    };
+    let answer = timeout(Duration::from_secs(1), asking).await;
+    let understood = matches!(answer, Ok(Ok(true)));
+    endpoint.set_multiplexes(understood);
+    understood
 }
 
 async fn candidate(shared: &Arc<Shared>, port: usize) -> Option<(Arc<Target>, TcpStream)> {

@@ -13,6 +13,14 @@ pub(crate) use networks::{Networks, Range};
 /// Networks are connected and disconnected while a front runs.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// What it says about who is behind it is believed.
+    pub(crate) trusted: bool,
+}
+
 /// Who is trusted.
 #[derive(Debug)]
 pub(crate) struct Trust {

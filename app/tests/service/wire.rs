@@ -19,13 +19,23 @@ impl Wire {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// One answer with a `Content-Length`: its head and its body.
-    pub async fn answer(&mut self) -> (String, String) {
+    /// Begins an upload, and returns when the service has begun to read it.
+    pub async fn begin_upload(&mut self, length: usize) {
+        self.send(upload(length, "Expect: 100-continue\r\n")).await;
+        assert!(self.head().await.starts_with("HTTP/1.1 100 "));
+    }
+
+    async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.stream.read_u8().await.expect("an answer before the connection ends"));
         }
-        let head = String::from_utf8(head).unwrap();
+        String::from_utf8(head).unwrap()
+    }
+
+    /// One answer with a `Content-Length`: its head and its body.
+    pub async fn answer(&mut self) -> (String, String) {
+        let head = self.head().await;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
         let mut body = vec![0; length.parse().unwrap()];
         self.stream.read_exact(&mut body).await.unwrap();

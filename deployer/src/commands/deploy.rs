@@ -99,7 +99,7 @@ impl Deploy<'_> {
     async fn check_ground(&self) -> anyhow::Result<()> {
         let unknown = images::unknown(&self.workspace.project);
         let stack = self.workspace.resolve(&unknown, &Key::random())?.stack;
-        let observed = observe(self.engine, Default::default()).await?;
+        let observed = observe(self.engine, &stack.name, Default::default()).await?;
         super::refuse_remote_binds(self.engine, self.workspace)?;
         self.workspace.check_engine(self.engine.api())?;
         Ok(plan::check_ground(&stack, &observed)?)
@@ -117,7 +117,7 @@ impl Deploy<'_> {
         let key = transaction.records.key.clone().unwrap_or_else(Key::random);
         let Resolved { stack, contents } = self.workspace.resolve(&facts, &key)?;
         let stack = plan::select(stack, history.live(), self.wanted);
-        let observed = observe(self.engine, history).await?;
+        let observed = observe(self.engine, &stack.name, history).await?;
         let meta = Meta {
             tag: self.workspace.tag.clone(),
             revision: self.workspace.revision.clone(),

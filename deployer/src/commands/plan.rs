@@ -10,7 +10,7 @@ use crate::observe::{observe, records};
 use crate::plan::{self, Decision, Meta};
 use crate::project::{Wanted, Workspace};
 use crate::record::History;
-use crate::stack::{ImageFacts, Key, ReleaseNumber, ServiceName};
+use crate::stack::{ImageFacts, Key, ReleaseNumber, ServiceName, StackName};
 use crate::transaction::{agent, agent_name, now};
 use crate::{host, images};
 
@@ -46,7 +46,7 @@ pub async fn show(
     let facts = guess(engine, workspace, &records.history).await?;
     let key = records.key.unwrap_or_else(Key::random);
     let stack = plan::select(workspace.resolve(&facts, &key)?.stack, records.history.live(), wanted);
-    let observed = observe(engine, records.history).await?;
+    let observed = observe(engine, &name, records.history).await?;
     let meta = Meta {
         tag: workspace.tag.clone(),
         revision: workspace.revision.clone(),
@@ -55,29 +55,29 @@ pub async fn show(
         agent: agent_name(session),
     };
     let before = preparations(workspace, wanted, observed.history.next());
-    match plan::deploy(&stack, &observed, &meta)? {
-        Decision::Nothing(number, tag) if session.ui.is_json() => {
-            session.ui.data(&serde_json::json!({
-                "result": "unchanged", "stack": name, "release": number, "tag": tag, "prepare": before
-            }));
-        }
-        Decision::Nothing(number, tag) => {
-            session.ui.print(&before.iter().map(|line| format!("first: {line}\n")).collect::<String>());
-            session
-                .ui
-                .print(&format!("nothing to do: stack {name} is release {number} (tag {tag}) already\n"));
-        }
-        Decision::Change(planned) if session.ui.is_json() => {
-            session
-                .ui
-                .data(&serde_json::json!({ "result": "change", "prepare": before, "plan": planned.plan }));
-        }
-        Decision::Change(planned) => {
-            session.ui.print(&before.iter().map(|line| format!("first: {line}\n")).collect::<String>());
-            session.ui.print(&planned.plan.to_string());
-        }
-    }
+    print(session, &name, before, plan::deploy(&stack, &observed, &meta)?);
     Ok(Code::Done)
+}
+
+fn print(session: &Session, name: &StackName, before: Vec<String>, decision: Decision) {
+    let ui = &session.ui;
+    if ui.is_json() {
+        return ui.data(&match decision {
+            Decision::Nothing(number, tag) => serde_json::json!({
+                "result": "unchanged", "stack": name, "release": number, "tag": tag, "prepare": before
+            }),
+            Decision::Change(planned) => {
+                serde_json::json!({ "result": "change", "prepare": before, "plan": planned.plan })
+            }
+        });
+    }
+    ui.print(&before.iter().map(|line| format!("first: {line}\n")).collect::<String>());
+    match decision {
+        Decision::Nothing(number, tag) => {
+            ui.print(&format!("nothing to do: stack {name} is release {number} (tag {tag}) already\n"));
+        }
+        Decision::Change(planned) => ui.print(&planned.plan.to_string()),
+    }
 }
 
 /// What happens before the plan itself: a build may still change what has to be done.

@@ -40,7 +40,7 @@ async fn within(
     args: &cli::Rollback,
     stack: &StackName,
 ) -> anyhow::Result<Code> {
-    let observed = observe(engine, transaction.records.history.clone()).await?;
+    let observed = observe(engine, stack, transaction.records.history.clone()).await?;
     let maker = Maker {
         created: transaction.at.clone(),
         by: transaction.by.clone(),
@@ -101,7 +101,7 @@ async fn show(
     args: &cli::Rollback,
 ) -> anyhow::Result<Code> {
     let history = look(session, engine, stack).await?.history;
-    let observed = observe(engine, history).await?;
+    let observed = observe(engine, stack, history).await?;
     let maker = Maker { created: now(), by: String::new(), agent: agent_name(session) };
     match decide(engine, stack, &observed, args, maker).await? {
         Decision::Nothing(number, tag) => {

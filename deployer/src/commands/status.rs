@@ -8,7 +8,7 @@ use crate::error::Code;
 use crate::labels::{self, Role};
 use crate::observe::{Records, records};
 use crate::snapshot::{Container, Observed, State};
-use crate::stack::{ReleaseNumber, ServiceName, StackName};
+use crate::stack::{ReleaseNumber, ServiceName, Serving, StackName};
 use crate::transaction::agent;
 
 /// What runs.
@@ -131,48 +131,50 @@ pub fn status(stack: &StackName, observed: &Observed, records: &Records) -> Stat
 
 fn service(stack: &StackName, observed: &Observed, name: &ServiceName) -> ServiceStatus {
     let serving = observed.history.serving(name);
-    let live = observed.history.live().map(|release| release.number);
     let containers = observed.of(stack).filter(|container| container.service().as_ref() == Some(name));
-    let part = |container: &Container| match container.role() {
-        Some(Role::Front) => "front",
-        Some(Role::Job) => "job",
-        _ if container.release() == serving.map(|serving| serving.made_in) => "live",
-        // A release that is not recorded yet is under way.
-        _ if container.release() > live => "new",
-        _ => "standby",
-    };
-    let mut containers: Vec<(&'static str, &Container)> =
-        containers.map(|container| (part(container), container)).collect();
-    containers.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.name.cmp(&b.name)));
-    let job = containers.iter().any(|(part, _)| *part == "job");
-    let live =
-        containers.iter().filter(|(part, container)| *part == "live" && container.looks_healthy()).count();
+    let mut parts: Vec<(&'static str, &Container)> =
+        containers.map(|container| (part(container, observed, serving), container)).collect();
+    parts.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.name.cmp(&b.name)));
+    let job = parts.iter().any(|(part, _)| *part == "job");
+    let live = parts.iter().filter(|(part, container)| *part == "live" && container.looks_healthy()).count();
     let running = u32::try_from(live).unwrap_or(u32::MAX);
     let wanted = serving.map_or(0, |serving| if job { 0 } else { serving.replicas });
-    let front_stopped =
-        containers.iter().find(|(part, container)| *part == "front" && container.state != State::Running);
-    let drift = match front_stopped {
-        Some((_, front)) => Some(format!("{} does not run", front.name)),
-        None if running < wanted => {
-            Some(format!("{running} of {wanted} containers of {name} run and are not unhealthy"))
-        }
-        None => None,
+    let shown = |(part, container): (&'static str, &Container)| ContainerStatus {
+        name: container.name.to_string(),
+        part,
+        status: container.status.clone(),
     };
     ServiceStatus {
         service: name.clone(),
         color: serving.filter(|_| !job).map(|serving| serving.color.to_string()),
         wanted,
         running,
-        drift,
-        containers: containers
-            .into_iter()
-            .map(|(part, container)| ContainerStatus {
-                name: container.name.to_string(),
-                part,
-                status: container.status.clone(),
-            })
-            .collect(),
+        drift: drift(name, &parts, running, wanted),
+        containers: parts.into_iter().map(shown).collect(),
     }
+}
+
+fn part(container: &Container, observed: &Observed, serving: Option<&Serving>) -> &'static str {
+    let live = observed.history.live().map(|release| release.number);
+    match container.role() {
+        Some(Role::Front) => "front",
+        Some(Role::Job) => "job",
+        _ if container.release() == serving.map(|serving| serving.made_in) => "live",
+        // A release that is not recorded yet is under way.
+        _ if container.release() > live => "new",
+        _ => "standby",
+    }
+}
+
+/// What differs from the release, if anything does.
+fn drift(name: &ServiceName, parts: &[(&str, &Container)], running: u32, wanted: u32) -> Option<String> {
+    let stopped =
+        |(part, container): &&(&str, &Container)| *part == "front" && container.state != State::Running;
+    if let Some((_, front)) = parts.iter().find(stopped) {
+        return Some(format!("{} does not run", front.name));
+    }
+    (running < wanted)
+        .then(|| format!("{running} of {wanted} containers of {name} run and are not unhealthy"))
 }
 
 fn rows(service: &ServiceStatus) -> Vec<Vec<String>> {

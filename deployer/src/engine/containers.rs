@@ -32,6 +32,8 @@ pub struct Inspected {
     pub health: Option<Health>,
     /// The probe's command as the engine has it.
     pub probe: Vec<String>,
+    /// What the engine runs a `CMD-SHELL` probe with.
+    pub shell: Vec<String>,
     /// How long one probe may take.
     pub probe_timeout: Duration,
     /// After this long without a success the engine would have said unhealthy.
@@ -319,6 +321,7 @@ fn inspected(found: bollard::models::ContainerInspectResponse) -> Inspected {
         },
         health: state.health.and_then(health),
         probe: check.test.unwrap_or_default(),
+        shell: config.shell.filter(|shell| !shell.is_empty()).unwrap_or_else(default_shell),
         probe_timeout: timeout,
         probe_limit: limit,
         exit_code: state.exit_code.unwrap_or_default(),
@@ -328,6 +331,10 @@ fn inspected(found: bollard::models::ContainerInspectResponse) -> Inspected {
         labels: config.labels.unwrap_or_default().into_iter().collect(),
         volumes: volumes.collect(),
     }
+}
+
+fn default_shell() -> Vec<String> {
+    ["/bin/sh", "-c"].map(str::to_owned).into()
 }
 
 /// One probe's limit, and `start_period + retries × (interval + timeout)`, with the engine's defaults.

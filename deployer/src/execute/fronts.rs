@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::StepError;
+use super::{Evidence, StepError, chain};
 use crate::engine::Engine;
 use crate::stack::{ContainerName, ServiceName, StackName};
 
@@ -110,6 +110,17 @@ impl Fronts {
         }
     }
 
+    /// What the front of a service has counted, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or is too old to count.
+    pub async fn metrics(&self, service: &ServiceName) -> Result<String, StepError> {
+        match self.ask(service, Command::Metrics, Duration::ZERO).await? {
+            Reply::Metrics { text } => Ok(text),
+            other => Err(front_error(&self.stack.front(service), format!("{other:?}"))),
+        }
+    }
+
     /// Starts a front and waits until it answers: from then on it accepts connections.
     ///
     /// # Errors
@@ -131,7 +142,8 @@ impl Fronts {
             }
             let ended = self.engine.inspect(front).await?.restarts > 2;
             if ended || Instant::now() > deadline {
-                return Err(error);
+                let evidence = Box::new(Evidence::collect(&self.engine, front, None).await);
+                return Err(StepError::FrontStart { front: front.clone(), reason: chain(&error), evidence });
             }
         }
     }

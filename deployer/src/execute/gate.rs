@@ -132,7 +132,7 @@ impl Gate<'_> {
         {
             return Ok(());
         }
-        let command = probe_command(&first.probe);
+        let command = probe_command(first);
         let mut happenings = Box::pin(self.happenings());
         let (mut own, mut last_output) = (true, None);
         let deadline = Instant::now() + self.limit;
@@ -233,12 +233,10 @@ impl Gate<'_> {
     }
 }
 
-/// The health check's command as it is run: `CMD` as it is, `CMD-SHELL` by the container's shell.
-fn probe_command(test: &[String]) -> Vec<String> {
-    match test.split_first() {
-        Some((kind, rest)) if kind == "CMD-SHELL" => {
-            ["/bin/sh", "-c"].map(str::to_owned).into_iter().chain(rest.iter().cloned()).collect()
-        }
+/// The health check's command as the engine runs it: `CMD` as it is, `CMD-SHELL` by the image's shell.
+fn probe_command(container: &Inspected) -> Vec<String> {
+    match container.probe.split_first() {
+        Some((kind, rest)) if kind == "CMD-SHELL" => [&container.shell, rest].concat(),
         Some((_, rest)) => rest.to_vec(),
         None => Vec::new(),
     }

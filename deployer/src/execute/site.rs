@@ -178,6 +178,8 @@ impl Site {
 }
 
 fn front_options(stack: &Stack, service: &ServiceName, front: &Front, agent: &str) -> front::Options {
+    let proxied = stack.settings.proxy_protocol.iter().any(|name| name == service.as_str());
+    let ports = front.listeners.iter().map(|listener| listener.port);
     front::Options {
         service: service.to_string(),
         listeners: front.listeners.clone(),
@@ -187,6 +189,8 @@ fn front_options(stack: &Stack, service: &ServiceName, front: &Front, agent: &st
         admin: agents::SOCKET.into(),
         program: agents::identity(agent).to_owned(),
         made: format!("{:016x}", rand::random::<u64>()),
+        metrics: stack.settings.metrics,
+        proxy_protocol: if proxied { ports.collect() } else { Vec::new() },
         limits: front::Limits::default(),
     }
 }

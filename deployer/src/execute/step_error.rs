@@ -19,6 +19,16 @@ pub enum StepError {
         /// What it said.
         reason: String,
     },
+    /// A front does not start.
+    #[error("{front} does not answer: {reason}")]
+    FrontStart {
+        /// Its container.
+        front: ContainerName,
+        /// What went wrong last.
+        reason: String,
+        /// What it left behind.
+        evidence: Box<Evidence>,
+    },
     /// A container is not fit to serve.
     #[error("{container} of service {service} is not fit to serve: {reason}")]
     Unfit {
@@ -73,9 +83,10 @@ impl StepError {
     #[must_use]
     pub fn evidence(&self) -> Option<&Evidence> {
         match self {
-            Self::Unfit { evidence, .. } | Self::Job { evidence, .. } | Self::JobLate { evidence, .. } => {
-                Some(evidence)
-            }
+            Self::FrontStart { evidence, .. }
+            | Self::Unfit { evidence, .. }
+            | Self::Job { evidence, .. }
+            | Self::JobLate { evidence, .. } => Some(evidence),
             _ => None,
         }
     }

@@ -99,12 +99,19 @@ pub async fn acquire(
                 Ok(pipe) => return open(stack, pipe).await,
                 // A contender took it for one that was abandoned between creation and start.
                 Err(error) if error.is_not_found() && Instant::now() < deadline => {}
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(failed(abandon(engine, stack, error).await)),
             },
             Err(error) if error.is_conflict() => contend(engine, stack, deadline).await?,
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(failed(abandon(engine, stack, error).await)),
         }
     }
+}
+
+/// A call that failed may have been carried out: a keeper that was made and never started goes at once. One that was
+/// started ends by itself, because nobody holds its input.
+async fn abandon(engine: &Engine, stack: &StackName, error: engine::Error) -> engine::Error {
+    let _next_command_finds_it = engine.remove_unstarted(&stack.lock()).await;
+    error
 }
 
 /// Looks at the keeper that is there: one that never started goes, one that runs is waited for a moment.

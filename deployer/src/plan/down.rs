@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::assemble::without_empty;
 use super::{Op, Plan, Step, Verb, Wave};
 use crate::labels::Role;
 use crate::snapshot::{Container, Observed, State};
@@ -19,68 +20,92 @@ pub enum Volumes {
 /// The plan: stop everything, which can be taken back; then remove it, which cannot.
 #[must_use]
 pub fn down(stack: &StackName, observed: &Observed, volumes: Volumes) -> Plan {
-    let (cause, remove) = ("the stack goes down", volumes == Volumes::Remove);
-    let nameless = if remove { Nameless::Remove } else { Nameless::Keep };
-    let ours: Vec<&Container> =
-        observed.of(stack).filter(|container| container.role() != Some(Role::Keeper)).collect();
-    let running = |role: Role| {
-        ours.iter()
-            .filter(move |container| container.role() == Some(role) && container.state != State::Exited)
-            .filter(|container| container.state != State::Created)
-            .map(|container| {
-                let name = container.name.clone();
-                let undo =
-                    if role == Role::Front { Op::StartFront(name.clone()) } else { Op::Start(name.clone()) };
-                Step::new(Op::Stop(name), Some(undo), cause)
-            })
-            .collect::<Vec<_>>()
-    };
+    let going = Going { stack, observed, volumes };
     // Fronts go first: a client gets a refused connection at once instead of an answer from half a stack.
     let waves = vec![
-        Wave::new("stop the fronts", running(Role::Front)),
-        Wave::new(
-            "stop the services",
-            running(Role::Service).into_iter().chain(running(Role::Job)).collect(),
-        ),
+        Wave::new("stop the fronts", going.stop(Role::Front)),
+        Wave::new("stop the services", [going.stop(Role::Service), going.stop(Role::Job)].concat()),
     ];
-    let containers = ours
-        .iter()
-        .map(|container| Step::new(Op::RemoveContainer(container.name.clone(), nameless), None, cause))
-        .collect();
-    let networks: Vec<Step> = observed
-        .networks
-        .iter()
-        .filter(|(_, network)| network.is_of(stack))
-        .map(|(name, _)| Step::new(Op::RemoveNetwork(name.clone()), None, cause))
-        .collect();
-    let removable =
-        observed.volumes.iter().filter(|(_, volume)| volume.is_of(stack)).filter(|(_, volume)| {
-            match volume.role() {
-                // The keeper that writes this very plan's journal lives on it.
-                Some(Role::State) => false,
-                Some(Role::Front) => true,
-                // A rollback needs the secrets of the releases that the history keeps.
-                _ => remove,
-            }
-        });
-    let volumes_gone: Vec<Step> =
-        removable.map(|(name, _)| Step::new(Op::RemoveVolume(name.clone()), None, cause)).collect();
-    // Without the history nobody can go back to what they are for.
-    let releases = observed.history.releases.iter().filter(|_| remove);
-    let images: BTreeMap<String, ImageId> = releases.flat_map(Release::names_by_number).collect();
-    let untag = |(name, image)| Step::new(Op::UntagImage(image, name), None, cause);
-    let images = images.into_iter().map(untag).collect();
+    let leftovers = [going.networks(), going.volumes(), going.images()].concat();
     let retire = vec![
-        Wave::new("remove the containers", containers),
-        Wave::new("remove networks, volumes and images", [networks, volumes_gone, images].concat()),
+        Wave::new("remove the containers", going.containers()),
+        Wave::new("remove networks, volumes and images", leftovers),
     ];
     Plan {
         verb: Verb::Down,
         stack: stack.clone(),
         release: None,
-        waves: super::assemble::without_empty(waves),
-        retire: super::assemble::without_empty(retire),
+        waves: without_empty(waves),
+        retire: without_empty(retire),
         instances: BTreeMap::new(),
         notes: Vec::new(),
     }
+}
+
+struct Going<'a> {
+    stack: &'a StackName,
+    observed: &'a Observed,
+    volumes: Volumes,
+}
+
+impl Going<'_> {
+    fn ours(&self) -> impl Iterator<Item = &Container> {
+        // The keeper that writes this very plan's journal ends by itself.
+        self.observed.of(self.stack).filter(|container| container.role() != Some(Role::Keeper))
+    }
+
+    fn stop(&self, role: Role) -> Vec<Step> {
+        let of_role = self.ours().filter(move |container| container.role() == Some(role));
+        let running = of_role.filter(|container| !matches!(container.state, State::Exited | State::Created));
+        running
+            .map(|container| {
+                let name = container.name.clone();
+                let start = if role == Role::Front { Op::StartFront } else { Op::Start };
+                let undo = start(name.clone());
+                Step::new(Op::Stop(name), Some(undo), CAUSE)
+            })
+            .collect()
+    }
+
+    fn containers(&self) -> Vec<Step> {
+        let nameless = match self.volumes {
+            Volumes::Keep => Nameless::Keep,
+            Volumes::Remove => Nameless::Remove,
+        };
+        let remove = |container: &Container| gone(Op::RemoveContainer(container.name.clone(), nameless));
+        self.ours().map(remove).collect()
+    }
+
+    fn networks(&self) -> Vec<Step> {
+        let ours = self.observed.networks.iter().filter(|(_, network)| network.is_of(self.stack));
+        ours.map(|(name, _)| gone(Op::RemoveNetwork(name.clone()))).collect()
+    }
+
+    fn volumes(&self) -> Vec<Step> {
+        let ours = self.observed.volumes.iter().filter(|(_, volume)| volume.is_of(self.stack));
+        let removable = ours.filter(|(_, volume)| match volume.role() {
+            // The keeper has it mounted.
+            Some(Role::State) => false,
+            Some(Role::Front) => true,
+            // A rollback needs the secrets of the releases that the history keeps.
+            _ => self.volumes == Volumes::Remove,
+        });
+        removable.map(|(name, _)| gone(Op::RemoveVolume(name.clone()))).collect()
+    }
+
+    /// Without the history nobody can go back to what these names are for.
+    fn images(&self) -> Vec<Step> {
+        if self.volumes == Volumes::Keep {
+            return Vec::new();
+        }
+        let releases = self.observed.history.releases.iter();
+        let names: BTreeMap<String, ImageId> = releases.flat_map(Release::names_by_number).collect();
+        names.into_iter().map(|(name, image)| gone(Op::UntagImage(image, name))).collect()
+    }
+}
+
+const CAUSE: &str = "the stack goes down";
+
+fn gone(op: Op) -> Step {
+    Step::new(op, None, CAUSE)
 }

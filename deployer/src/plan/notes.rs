@@ -3,43 +3,49 @@
 use super::assemble::{Change, How};
 use crate::stack::{Kind, Service, without_effect};
 
-/// One sentence for each thing that is not as seamless as the rest.
+/// One sentence for each thing that is not as seamless as the rest, or not as the file says.
 pub fn notes(changes: &[Change<'_>]) -> Vec<String> {
-    let mut notes = Vec::new();
-    for change in changes.iter().filter(|change| change.how != How::Keep) {
-        let name = change.name;
-        let replaces = change.targets_before().is_some();
-        match &change.service.kind {
-            Kind::InPlace(reason) if replaces => notes.push(format!(
-                "{name} is replaced in place ({reason}): it is interrupted from its stop until its new container is ready"
-            )),
-            Kind::Portless if replaces && change.service.definition.network_mode.is_some() => notes.push(
-                format!("{name} is in no network: the new containers start, then the old ones stop"),
-            ),
-            Kind::Portless if replaces => notes.push(format!(
-                "{name} declares no port: the new containers start, then the old ones stop, and callers by name are \
-                 switched by DNS alone"
-            )),
-            _ => {}
+    let moved = changes.iter().filter(|change| change.how != How::Keep);
+    moved.flat_map(|change| interruption(change).into_iter().chain(differences(change))).collect()
+}
+
+/// What its clients and callers notice.
+fn interruption(change: &Change<'_>) -> Option<String> {
+    change.targets_before()?;
+    let name = change.name;
+    match &change.service.kind {
+        Kind::InPlace(reason) => Some(format!(
+            "{name} is replaced in place ({reason}): it is interrupted from its stop until its new container is ready"
+        )),
+        Kind::Portless if change.service.definition.network_mode.is_some() => {
+            Some(format!("{name} is in no network: the new containers start, then the old ones stop"))
         }
-        let definition = &change.service.definition;
-        notes.extend(without_effect(definition).into_iter().map(|sentence| format!("{name}: {sentence}")));
-        let declared = !definition.ports.is_empty() || !definition.expose.is_empty();
-        if change.service.front.is_some() && !declared {
-            notes.push(format!("{name} is known to its front only by the ports that its image exposes"));
-        }
-        if monitor_is_idle(change.service) {
-            notes.push(format!(
-                "{name}: `deploy.update_config.monitor` has no meaning here, because its health check or its ports say \
-                 when it is fit to serve"
-            ));
-        }
-        if definition.restart.is_none()
-            && definition.deploy.restart_policy.is_none()
-            && change.service.kind != Kind::Job
-        {
-            notes.push(format!("{name}: restart is unless-stopped, because the file names none"));
-        }
+        Kind::Portless => Some(format!(
+            "{name} declares no port: the new containers start, then the old ones stop, and callers by name are \
+             switched by DNS alone"
+        )),
+        _ => None,
+    }
+}
+
+/// What has another meaning here than the file may suggest, or none.
+fn differences(change: &Change<'_>) -> Vec<String> {
+    let (name, service) = (change.name, change.service);
+    let definition = &service.definition;
+    let mut notes: Vec<String> =
+        without_effect(definition).into_iter().map(|sentence| format!("{name}: {sentence}")).collect();
+    if service.front.is_some() && definition.ports.is_empty() && definition.expose.is_empty() {
+        notes.push(format!("{name} is known to its front only by the ports that its image exposes"));
+    }
+    if monitor_is_idle(service) {
+        notes.push(format!(
+            "{name}: `deploy.update_config.monitor` has no meaning here, because its health check or its ports say when \
+             it is fit to serve"
+        ));
+    }
+    let silent = definition.restart.is_none() && definition.deploy.restart_policy.is_none();
+    if silent && service.kind != Kind::Job {
+        notes.push(format!("{name}: restart is unless-stopped, because the file names none"));
     }
     notes
 }

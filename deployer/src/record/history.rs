@@ -1,9 +1,13 @@
 //! The releases of a stack, oldest first.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FORMAT, RecordError};
-use crate::stack::{Release, ReleaseNumber, ServiceName, Serving};
+use crate::labels::Role;
+use crate::snapshot::{Container, State};
+use crate::stack::{Release, ReleaseNumber, ServiceName, Serving, StackName};
 
 /// This many releases keep their definition and their images.
 pub const KEPT: usize = 5;
@@ -46,6 +50,44 @@ impl History {
             }
             _ => serde_json::from_value(value).map_err(damaged),
         }
+    }
+
+    /// An empty history whose stack runs has been lost. Its containers say which release serves, and nothing more: that
+    /// is enough to deploy beside it.
+    #[must_use]
+    pub fn or_seen(self, stack: &StackName, containers: &[Container]) -> Self {
+        if !self.releases.is_empty() {
+            return self;
+        }
+        let mut serving: BTreeMap<ServiceName, Serving> = BTreeMap::new();
+        let running = containers.iter().filter(|container| {
+            container.is_of(stack)
+                && container.role() == Some(Role::Service)
+                && !matches!(container.state, State::Exited | State::Created)
+        });
+        for container in running {
+            let seen = (container.service(), container.release(), container.color(), container.replica());
+            let (Some(service), Some(made_in), Some(color), Some(replica)) = seen else { continue };
+            let newest = serving.entry(service).or_insert(Serving { made_in, color, replicas: replica });
+            if made_in > newest.made_in {
+                *newest = Serving { made_in, color, replicas: replica };
+            } else if made_in == newest.made_in {
+                newest.replicas = newest.replicas.max(replica);
+            }
+        }
+        let Some(number) = serving.values().map(|serving| serving.made_in).max() else { return self };
+        let release = Release {
+            number,
+            tag: "unknown".into(),
+            source: None,
+            revision: None,
+            created: String::new(),
+            by: String::new(),
+            agent: None,
+            serving,
+            stack: None,
+        };
+        self.with(release)
     }
 
     /// The release that serves.

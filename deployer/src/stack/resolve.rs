@@ -164,7 +164,7 @@ fn service(
         exposed: facts.exposed.clone(),
     };
     let hash = service_hash(context, definition, &kind, facts, files.as_ref());
-    let front = (kind == Kind::TwoColor).then(|| front(context, definition, facts));
+    let front = (kind == Kind::TwoColor).then(|| front(context, name, definition, facts));
     Service { kind, definition: definition.clone(), image, replicas, hash, front, files }
 }
 
@@ -191,7 +191,12 @@ fn has_healthcheck(definition: &model::Service, facts: &ImageFacts) -> bool {
     }
 }
 
-fn front(context: &Context<'_>, definition: &model::Service, facts: &ImageFacts) -> Front {
+fn front(
+    context: &Context<'_>,
+    name: &ServiceName,
+    definition: &model::Service,
+    facts: &ImageFacts,
+) -> Front {
     let listeners: Vec<front::Listener> =
         tcp_ports(definition, facts).into_iter().map(|port| listener(definition, port)).collect();
     let published: Vec<model::Port> = definition.ports.clone();
@@ -204,7 +209,9 @@ fn front(context: &Context<'_>, definition: &model::Service, facts: &ImageFacts)
         })
         .collect();
     let settings = &context.settings;
-    let parts = (&listeners, &published, &addresses, &settings.hold, &settings.trusted_proxies);
+    let proxied = settings.proxy_protocol.iter().any(|service| service == name.as_str());
+    let (hold, trusted, metrics) = (&settings.hold, &settings.trusted_proxies, settings.metrics);
+    let parts = (&listeners, &published, &addresses, hold, trusted, metrics, proxied);
     let text = serde_json::to_vec(&parts).expect("a front's options are plain data");
     Front { listeners, published, hash: context.key.hash([b"front".as_slice(), &text]) }
 }

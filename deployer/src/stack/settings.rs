@@ -21,6 +21,10 @@ pub struct Settings {
     /// How long a front holds a request while no replica is live.
     #[serde(deserialize_with = "duration")]
     pub hold: Duration,
+    /// A port inside the stack's networks on which every front answers `GET /metrics`.
+    pub metrics: Option<u16>,
+    /// Services whose trusted proxies may begin a connection with a PROXY header.
+    pub proxy_protocol: Vec<String>,
     /// What the old color does after a deploy.
     pub standby: Standby,
     /// Address ranges whose `X-Forwarded-*` headers are believed.
@@ -36,6 +40,8 @@ impl Default for Settings {
             checks: Vec::new(),
             drain: Duration::from_secs(30),
             hold: Duration::from_secs(5),
+            metrics: None,
+            proxy_protocol: Vec::new(),
             standby: Standby::Stopped,
             trusted_proxies: Vec::new(),
             volumes: BTreeMap::new(),

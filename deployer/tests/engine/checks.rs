@@ -91,7 +91,7 @@ fn routes_and_records(scenario: &Scenario) -> (BTreeMap<String, String>, Vec<Str
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let stack = StackName::new(&scenario.name);
-        let engine = Engine::connect(None).await.unwrap();
+        let engine = Engine::connect(Some(&format!("unix://{}", docker::socket()))).await.unwrap();
         let containers = engine.containers(Some(&stack)).await.unwrap();
         let fronts = Fronts::new(engine.clone(), stack.clone());
         let mut routes = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! The engine as anybody else sees it: plain HTTP on its socket, so that what a test finds there does not depend on
 //! the code that it tests.
 
+use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -51,17 +52,38 @@ pub fn labelled(path: &str, label: &str) -> Vec<Value> {
     }
 }
 
+/// Writes one file of root into a volume, through a container that is never started.
+pub fn write_to_volume(image: &str, volume: &str, name: &str, content: &str) {
+    let body = json!({ "Image": image, "HostConfig": { "Binds": [format!("{volume}:/volume")] } });
+    let made = post("/containers/create", &body);
+    let container = made["Id"].as_str().unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o600);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, name, content.as_bytes()).unwrap();
+    let archive = archive.into_inner().unwrap();
+    let path = format!("/containers/{container}/archive?path=/volume");
+    let (status, answer) = send("PUT", &path, "application/x-tar", &archive);
+    assert!(status < 300, "PUT {path}: {status} {answer}");
+    delete(&format!("/containers/{container}?force=true"));
+}
+
 fn call(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    send(method, path, "application/json", body.as_bytes())
+}
+
+fn send(method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Value) {
     let mut stream = UnixStream::connect(socket()).expect("these tests need a Docker Engine");
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let body = body.map(Value::to_string).unwrap_or_default();
     // HTTP/1.0, so that the answer ends with the connection and is never cut into chunks.
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     let text = String::from_utf8_lossy(&answer);
@@ -70,7 +92,33 @@ fn call(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.into())))
 }
 
-fn socket() -> String {
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned()
+thread_local! {
+    /// Where another engine than the machine's listens, for the test in this thread.
+    static OTHER: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on this thread means the engine behind that socket.
+pub fn use_socket(path: &str) {
+    OTHER.set(Some(path.to_owned()));
+}
+
+/// And from now on the machine's again.
+pub fn use_the_machines_socket() {
+    OTHER.set(None);
+}
+
+/// Where the engine listens.
+pub fn socket() -> String {
+    OTHER.with_borrow(Clone::clone).unwrap_or_else(|| {
+        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+        host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned()
+    })
+}
+
+/// Somebody answers there.
+pub fn answers() -> bool {
+    let Ok(mut stream) = UnixStream::connect(socket()) else { return false };
+    let mut answer = String::new();
+    stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n").is_ok()
+        && stream.read_to_string(&mut answer).is_ok_and(|_| answer.contains(" 200 "))
 }

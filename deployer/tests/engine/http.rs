@@ -4,9 +4,14 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Status and body of a request on a connection of its own.
+/// Status and body of a request to a port of loopback, on a connection of its own.
 pub fn request(port: u16, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    request_at(("127.0.0.1", port), method, path, body)
+}
+
+/// The same, anywhere.
+pub fn request_at(address: (&str, u16), method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let length = body.len();
     let head = format!(

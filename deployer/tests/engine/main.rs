@@ -11,8 +11,11 @@ mod http;
 mod load;
 #[path = "../docs/pages.rs"]
 mod pages;
+mod proxy;
 mod scenario;
+mod second;
 
+mod calls;
 mod documented;
 mod failures;
 mod fronts;
@@ -20,7 +23,9 @@ mod in_place;
 mod kills;
 mod lock;
 mod names;
+mod records;
 mod releases;
+mod restarts;
 mod secrets;
 mod serving;
 mod shapes;

@@ -127,7 +127,7 @@ impl Scenario {
 
     fn command_with(&self, files: &[&Path], arguments: &[&str]) -> Command {
         let mut command = Command::new(deployer());
-        command.args(["-p", &self.name]);
+        command.args(["-p", &self.name]).env("DOCKER_HOST", format!("unix://{}", docker::socket()));
         command.args(files.iter().flat_map(|file| [Path::new("-f"), file]));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("COMPOSE_FILE").env_remove("COMPOSE_PROJECT_NAME");
@@ -172,8 +172,10 @@ impl Scenario {
     /// Runs the deployer's code in this process, with a fault; the exit code is what it returns.
     pub fn run_with(&self, faults: Faults, arguments: &[&str]) -> i32 {
         let (program, files) = (deployer(), self.files());
+        let host = format!("unix://{}", docker::socket());
         let files = files.iter().flat_map(|file| ["-f", file.to_str().unwrap()]);
-        let own = ["deployer", "-q", "--output", "plain", "-p", &self.name, "--agent-binary"];
+        let own =
+            ["deployer", "-q", "--output", "plain", "-p", &self.name, "--host", &host, "--agent-binary"];
         let words = own.into_iter().chain([program.to_str().unwrap()]).chain(files);
         let cli = Cli::try_parse_from(words.chain(arguments.iter().copied())).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -221,6 +223,9 @@ impl Drop for Scenario {
             if std::env::var_os("KEEP_FAILED").is_some() {
                 self.folder.disable_cleanup(true);
                 eprintln!("kept: stack {} and {}", self.name, self.folder.path().display());
+                return;
+            }
+            if !docker::answers() {
                 return;
             }
         }

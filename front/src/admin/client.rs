@@ -68,6 +68,21 @@ impl AdminClient {
     }
 }
 
+impl AdminClient {
+    /// What the front has counted, in Prometheus' text format.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminClient::call`], and when the front is too old to count.
+    pub async fn metrics(&self) -> Result<String, CallError> {
+        match self.call(Command::Metrics).await? {
+            Reply::Metrics { text } => Ok(text),
+            Reply::Failed { reason } => Err(CallError::Broken(reason)),
+            other => Err(CallError::Broken(format!("{other:?} is no answer to metrics"))),
+        }
+    }
+}
+
 impl Drop for AdminClient {
     fn drop(&mut self) {
         self.reading.abort();

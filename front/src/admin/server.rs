@@ -119,6 +119,7 @@ async fn carry_out(shared: &Arc<Shared>, command: Command) -> Reply {
             Reply::Drained { remaining: drain(shared, Duration::from_millis(timeout_ms)).await }
         }
         Command::Status => Reply::Status(shared.table.status()),
+        Command::Metrics => Reply::Metrics { text: shared.table.metrics().text() },
         Command::Upgrade { program } => upgrade(shared, program).await,
     }
 }

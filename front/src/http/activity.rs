@@ -23,11 +23,18 @@ pub(super) struct Activity {
     failed: AtomicU16,
     /// Nothing has happened for so long that the connection needs no memory.
     resting: AtomicBool,
+    /// Of the connection that this is one of many streams of.
+    _stream: Option<Arc<()>>,
     /// Who has the next request and may not give it out yet.
     holder: AtomicWaker,
 }
 
 impl Activity {
+    /// For one stream of many.
+    pub(super) fn of(stream: Arc<()>) -> Self {
+        Self { _stream: Some(stream), ..Self::default() }
+    }
+
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);

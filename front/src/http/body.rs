@@ -14,7 +14,9 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
+use super::forwarded;
 use crate::limits::CONTINUE;
+use crate::metrics::Series;
 
 /// The body, or none.
 #[derive(Debug)]
@@ -30,6 +32,9 @@ struct Streaming {
     /// Made when it is waited for the first time.
     clock: Option<Pin<Box<Sleep>>>,
     patience: Duration,
+    /// Bytes that came, and where they are counted at the end.
+    received: u64,
+    series: Option<Arc<Series>>,
 }
 
 /// A body did not come to its end.
@@ -52,8 +57,24 @@ impl RequestBody {
         }
         activity.body_open(true);
         let activity = Arc::clone(activity);
-        let streaming = Streaming { body, gate: None, activity, waiting: None, clock: None, patience };
+        let streaming = Streaming {
+            body,
+            gate: None,
+            activity,
+            waiting: None,
+            clock: None,
+            patience,
+            received: 0,
+            series: None,
+        };
         Self(Some(Box::new(streaming)))
+    }
+
+    /// From now on it is counted there.
+    pub(super) fn count(&mut self, series: &Arc<Series>) {
+        if let Some(streaming) = &mut self.0 {
+            streaming.series = Some(Arc::clone(series));
+        }
     }
 
     /// Nothing is read until the gate opens: reading is what tells the client to continue.
@@ -83,8 +104,12 @@ impl Body for RequestBody {
         if !matches!(frame, Some(Ok(_))) || streaming.body.is_end_stream() {
             streaming.activity.body_open(false);
         }
-        if let Some(Err(e)) = &frame {
-            streaming.activity.body_failed(e);
+        // Some applications put trailers to the headers.
+        let frame = frame.map(|frame| frame.map(without_claims));
+        match &frame {
+            Some(Ok(frame)) => streaming.received += frame.data_ref().map_or(0, |d| d.len() as u64),
+            Some(Err(e)) => streaming.activity.body_failed(e),
+            None => {}
         }
         Poll::Ready(frame)
     }
@@ -95,6 +120,16 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.as_ref().map_or(SizeHint::with_exact(0), |s| s.body.size_hint())
+    }
+}
+
+fn without_claims(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            forwarded::forget(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
     }
 }
 
@@ -119,6 +154,9 @@ impl Streaming {
 
 impl Drop for Streaming {
     fn drop(&mut self) {
+        if let Some(series) = &self.series {
+            series.received.add(self.received);
+        }
         self.activity.body_open(false);
     }
 }

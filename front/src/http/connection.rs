@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Client, ClientIo, handle};
+use super::{Client, ClientIo, handle, multiplexed};
 use crate::limits::REST;
 
 /// Serves until one side ends it.
@@ -25,6 +25,9 @@ pub(super) async fn serve(client: &Arc<Client>, stream: TcpStream, read: Bytes) 
         if read.is_empty() && !speaks(client, &stream, patience).await {
             return;
         }
+        if client.activity.begun() == 0 && multiplexed::begins(&stream, &read).await {
+            return Box::pin(multiplexed::serve(client, stream, read)).await;
+        }
         awake = Box::pin(talk(client, stream, read)).await;
         patience = limits.idle().saturating_sub(REST);
     }
@@ -32,10 +35,12 @@ pub(super) async fn serve(client: &Arc<Client>, stream: TcpStream, read: Bytes) 
 
 /// Whether the client says something in time; its end is something too.
 async fn speaks(client: &Client, stream: &TcpStream, patience: Duration) -> bool {
+    // Readiness alone may be a false alarm.
+    let mut first = [0];
     tokio::select! {
         // What has come before the front stops is answered.
         biased;
-        said = timeout(patience, stream.readable()) => matches!(said, Ok(Ok(()))),
+        said = timeout(patience, stream.peek(&mut first)) => matches!(said, Ok(Ok(_))),
         () = client.shared.stop.cancelled() => false,
     }
 }

@@ -15,6 +15,7 @@ use super::upstream::{Failure, Upstream};
 use super::{Client, forwarded, head, upgrade};
 use crate::health::Verdict;
 use crate::limits::ATTEMPTS;
+use crate::metrics::Series;
 use crate::route::{Claim, Target, Use};
 use crate::{connect, health};
 
@@ -113,24 +114,49 @@ impl Answered {
     }
 }
 
-async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answered, Response<Content>> {
+async fn forward(client: &Arc<Client>, outgoing: Outgoing) -> Result<Answered, Response<Content>> {
+    let begin = Instant::now();
+    let mut series = None;
+    let answer = attempt(client, outgoing, begin + client.shared.hold(), &mut series).await;
+    let (status, series) = match &answer {
+        Ok(answered) => (answered.response.status(), answered.claim.series()),
+        Err(own) => {
+            (own.status(), series.as_ref().unwrap_or_else(|| client.shared.table.metrics().unrouted()))
+        }
+    };
+    series.answered(status, begin.elapsed());
+    answer
+}
+
+/// `series` becomes the one of the target that was tried last, when there is no answer.
+async fn attempt(
+    client: &Arc<Client>,
+    mut outgoing: Outgoing,
+    deadline: Instant,
+    series: &mut Option<Arc<Series>>,
+) -> Result<Answered, Response<Content>> {
     let shared = &client.shared;
-    let deadline = Instant::now() + shared.hold();
     let mut avoid: Option<Arc<Target>> = None;
     let mut fresh = !outgoing.replayable;
     let mut attempts = 0;
     loop {
         let claimed = shared.table.claim_by(client.port, Use::Exchange, avoid.as_ref(), deadline).await;
         let claim = claimed.map_err(|_| unavailable())?;
+        *series = Some(Arc::clone(claim.series()));
         let (mut upstream, reused) = match connection(client, &claim, fresh).await {
             Ok(found) => found,
-            Err(Verdict::Ejected) if Instant::now() < deadline => continue,
+            Err(Verdict::Ejected) if Instant::now() < deadline => {
+                claim.series().connects.add(1);
+                continue;
+            }
             Err(_) => return Err(unavailable()),
         };
         if outgoing.upgrades {
             upstream.detach();
         }
-        let Some(request) = outgoing.take() else { return Err(bad_gateway()) };
+        let Some(mut request) = outgoing.take() else { return Err(bad_gateway()) };
+        request.body_mut().count(claim.series());
+        claim.series().repeats.add(u64::from(attempts > 0));
         attempts += 1;
         match upstream.send(request, shared.options.limits.response(), &client.activity).await {
             // Nobody asked for that, and what would follow it is no HTTP.
@@ -146,14 +172,7 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
                 tracing::debug!(error = %e, reused, "asked again");
                 avoid = (!reused).then(|| Arc::clone(claim.target()));
             }
-            Err(_) if client.activity.failure().is_some() => return Err(broken_body(client)),
-            Err(Failure::TimedOut) => {
-                return Err(own(StatusCode::GATEWAY_TIMEOUT, "the service did not answer in time\n"));
-            }
-            Err(failure) => {
-                tracing::warn!(target = claim.target().name(), ?failure, "no answer");
-                return Err(bad_gateway());
-            }
+            Err(failure) => return Err(client_or_target(client, &claim, &failure)),
         }
         fresh = true;
     }
@@ -161,6 +180,18 @@ async fn forward(client: &Arc<Client>, mut outgoing: Outgoing) -> Result<Answere
 
 fn bad_gateway() -> Response<Content> {
     own(StatusCode::BAD_GATEWAY, "the service closed the connection without an answer\n")
+}
+
+/// Why there is no answer: the client's body did not come, or the target did not answer.
+fn client_or_target(client: &Client, claim: &Claim, failure: &Failure) -> Response<Content> {
+    if client.activity.failure().is_some() {
+        return broken_body(client);
+    }
+    if let Failure::TimedOut = failure {
+        return own(StatusCode::GATEWAY_TIMEOUT, "the service did not answer in time\n");
+    }
+    tracing::warn!(target = claim.target().name(), ?failure, "no answer");
+    bad_gateway()
 }
 
 fn broken_body(client: &Client) -> Response<Content> {

@@ -73,6 +73,10 @@ fn coding(headers: &HeaderMap) -> Coding {
 }
 
 fn lengths_conflict(headers: &HeaderMap) -> bool {
+    // Where names become variables; HTTP/1 heads were looked at before.
+    if headers.contains_key("content_length") || headers.contains_key("transfer_encoding") {
+        return true;
+    }
     let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
     lengths > 1 || (lengths == 1 && headers.contains_key(TRANSFER_ENCODING))
 }

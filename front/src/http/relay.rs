@@ -16,12 +16,14 @@ use crate::route::Claim;
 pub(super) struct Relay {
     body: Incoming,
     source: Option<(Box<Upstream>, Claim)>,
+    /// Bytes that came since they were counted last.
+    sent: u64,
 }
 
 impl Relay {
     /// A response without a body is over at once: its connection is free before the client has its answer.
     pub(super) async fn new(body: Incoming, upstream: Box<Upstream>, claim: Claim) -> Self {
-        let mut relay = Self { body, source: Some((upstream, claim)) };
+        let mut relay = Self { body, source: Some((upstream, claim)), sent: 0 };
         if relay.body.is_end_stream() {
             std::future::poll_fn(|cx| {
                 relay.finish(cx);
@@ -41,9 +43,15 @@ impl Relay {
             // Asking was what let the connection read on.
             frame = self.poll_driven(cx);
         }
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
         match &frame {
             Poll::Ready(None) => self.finish(cx),
-            Poll::Ready(Some(Err(_))) => self.source = None,
+            Poll::Ready(Some(Err(_))) => {
+                self.count();
+                self.source = None;
+            }
             Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.finish(cx),
             _ => {}
         }
@@ -59,6 +67,7 @@ impl Relay {
 
     /// Gives the connection back when nothing is left on it; one whose request is not sent to the end is closed.
     fn finish(&mut self, cx: &mut Context<'_>) {
+        self.count();
         if let Some((mut upstream, claim)) = self.source.take() {
             if upstream.is_reusable(cx) {
                 claim.park(upstream);
@@ -68,11 +77,23 @@ impl Relay {
         }
     }
 
+    fn count(&mut self) {
+        if let Some((_, claim)) = &self.source {
+            claim.series().sent.add(std::mem::take(&mut self.sent));
+        }
+    }
+
     pub(super) fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.count();
     }
 }

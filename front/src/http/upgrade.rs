@@ -43,19 +43,23 @@ pub(super) async fn finish(
 
 /// The claim lasts as long as the stream: draining waits for it.
 async fn tunnel(ours: OnUpgrade, theirs: OnUpgrade, claim: Claim) {
-    if let Err(e) = relay(ours, theirs).await {
+    if let Err(e) = relay(ours, theirs, &claim).await {
         tracing::debug!(error = %e, "upgraded stream ended");
     }
     drop(claim);
 }
 
-async fn relay(ours: OnUpgrade, theirs: OnUpgrade) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn relay(
+    ours: OnUpgrade,
+    theirs: OnUpgrade,
+    claim: &Claim,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (ours, theirs) = tokio::try_join!(ours, theirs)?;
     let (mut client, from_client) = client_socket(ours)?;
     let (mut target, from_target) = target_socket(theirs)?;
     target.write_all(&from_client).await?;
     client.write_all(&from_target).await?;
-    Ok(pump::both_ways(client, target).await?)
+    Ok(pump::both_ways(client, target, claim.series()).await?)
 }
 
 const FOREIGN: &str = "an upgraded stream is not one of ours";

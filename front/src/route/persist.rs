@@ -104,7 +104,31 @@ mod tests {
             let store = Store::open(folder.path()).expect("it exists");
             let route = Route { release, color, targets: vec![target] };
             store.save(&route).expect("it can be written");
+            proptest::prop_assert_eq!(store.load(), Some(route.clone()));
+            // A newer front may have added fields, and a crash may have left half of the next file.
+            let file = folder.path().join("route.json");
+            let text = fs::read_to_string(&file).expect("it was written");
+            fs::write(&file, text.replacen('{', "{\"later\":[1,{}],", 1)).expect("it can be written");
+            fs::write(folder.path().join("route.json.new"), &text.as_bytes()[..text.len() / 2]).expect("it can be written");
             proptest::prop_assert_eq!(store.load(), Some(route));
+        }
+
+        /// Cut off or spoilt: it is the route that was saved, or it is refused and kept for a person.
+        #[test]
+        fn a_spoilt_file_is_no_other_route(cut: proptest::sample::Index, at: proptest::sample::Index, byte: u8) {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let store = Store::open(folder.path()).expect("it exists");
+            let route = Route { release: 7, color: "blue".to_owned(), targets: vec!["web-7-1".to_owned()] };
+            store.save(&route).expect("it can be written");
+            let file = folder.path().join("route.json");
+            let whole = fs::read(&file).expect("it was written");
+            fs::write(&file, &whole[..cut.index(whole.len())]).expect("it can be written");
+            proptest::prop_assert_eq!(store.load(), None);
+            proptest::prop_assert!(!file.exists());
+            let mut spoilt = whole.clone();
+            spoilt[at.index(whole.len())] = byte;
+            fs::write(&file, &spoilt).expect("it can be written");
+            proptest::prop_assert_eq!(store.load().is_some(), file.exists());
         }
     }
 }

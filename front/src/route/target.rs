@@ -1,6 +1,7 @@
 //! One replica: its name, how much it is used, and what is known about each of its ports.
 //! Must never mix ports: one that nothing listens on says nothing about the others.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -34,12 +35,18 @@ pub(crate) struct Endpoint {
     port: u16,
     healthy: AtomicBool,
     pool: Pool,
+    /// It speaks HTTP/2, as far as that is known.
+    multiplexes: OnceLock<bool>,
 }
 
 impl Target {
     pub(crate) fn new(name: &str, ports: &[u16], healthy: bool) -> Self {
-        let endpoint =
-            |port: &u16| Endpoint { port: *port, healthy: AtomicBool::new(healthy), pool: Pool::default() };
+        let endpoint = |port: &u16| Endpoint {
+            port: *port,
+            healthy: AtomicBool::new(healthy),
+            pool: Pool::default(),
+            multiplexes: OnceLock::new(),
+        };
         Self {
             name: Name::new(name),
             exchanges: AtomicU64::new(0),
@@ -129,6 +136,15 @@ impl Endpoint {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(crate) fn multiplexes(&self) -> Option<bool> {
+        self.multiplexes.get().copied()
+    }
+
+    /// The first answer stays: a replica does not change what it runs.
+    pub(crate) fn set_multiplexes(&self, answer: bool) {
+        self.multiplexes.get_or_init(|| answer);
     }
 
     pub(crate) fn is_healthy(&self) -> bool {

@@ -20,6 +20,8 @@ pub(crate) struct Serving {
     pub(super) shared: Arc<Shared>,
     pub(super) admin: JoinHandle<()>,
     pub(super) sweeping: JoinHandle<()>,
+    /// Metrics.
+    pub(super) reading: Option<JoinHandle<()>>,
 }
 
 impl Serving {
@@ -32,6 +34,7 @@ impl Serving {
             tracing::warn!(left = shared.tasks.len(), "stopped with exchanges in flight");
             shared.abort.cancel();
         }
+        self.reading.inspect(JoinHandle::abort);
         self.sweeping.abort();
         self.admin.abort();
     }
@@ -40,6 +43,7 @@ impl Serving {
     pub(crate) async fn leave(&self) {
         let shared = &self.shared;
         shared.leaving.cancel();
+        self.reading.as_ref().inspect(|reading| reading.abort());
         // Not shorter when nothing is left to do: whoever asked for this reads the answer over the admin socket.
         sleep(GRACE).await;
         shared.stop.cancel();

@@ -24,7 +24,7 @@ pub async fn work(options: Options) -> Result<(), Error> {
 }
 
 async fn work_over(options: Options, stream: UnixStream) -> Result<(), Error> {
-    let count = options.listeners.len();
+    let count = options.listeners.len() + usize::from(options.metrics.is_some());
     let received = tokio::task::spawn_blocking(move || {
         stream.set_nonblocking(false)?;
         let listeners = descriptors::receive(&stream, count)?;
@@ -33,10 +33,12 @@ async fn work_over(options: Options, stream: UnixStream) -> Result<(), Error> {
     });
     let received = received.await.unwrap_or_else(|e| Err(io::Error::other(e)));
     let (listeners, stream) = received.map_err(Error::Supervisor)?;
-    let listeners = listeners.into_iter().map(adopt).collect::<Result<_, _>>().map_err(Error::Supervisor)?;
+    let listeners = listeners.into_iter().map(adopt).collect::<Result<_, _>>();
+    let mut listeners: Vec<_> = listeners.map_err(Error::Supervisor)?;
+    let metrics = listeners.split_off(options.listeners.len()).pop();
     let stream = tokio::net::UnixStream::from_std(stream).map_err(Error::Supervisor)?;
     let (link, mut orders) = link::join(stream);
-    let front = Front::supervised(options, listeners, Some(link.clone()))?;
+    let front = Front::supervised(options, listeners, metrics, Some(link.clone()))?;
     front.restore();
     link.say(Word::Ready { protocol: PROTOCOL });
     match orders.next().await {

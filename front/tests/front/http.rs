@@ -95,7 +95,7 @@ async fn seen(setup: &Setup, request: &str) -> String {
 
 const CLAIMS: &str = "GET /headers HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 9.9.9.9\r\n\
     X-Forwarded-Proto: https\r\nX-Forwarded-Host: other\r\nForwarded: for=9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\n\
-    X-Forwarded-Port: 443\r\n";
+    X-Forwarded-Port: 443\r\nX_Forwarded_For: 9.9.9.9\r\nX_Real_IP: 9.9.9.9\r\n";
 
 #[tokio::test]
 async fn a_stranger_is_not_believed() {
@@ -108,6 +108,7 @@ async fn a_stranger_is_not_believed() {
         "x-forwarded-for: 127.0.0.1",
         "x-forwarded-proto: http",
         "x-forwarded-host: shop.example",
+        "forwarded: for=127.0.0.1;proto=http",
     ] {
         assert!(seen.contains(&format!("{line}\n")), "{line} in {seen}");
     }
@@ -132,12 +133,50 @@ async fn believed(change: impl FnOnce(&mut front::Options)) {
     }
     let plain = seen(&setup, "GET /headers HTTP/1.1\r\nHost: shop.example\r\n").await;
     assert!(plain.contains("x-forwarded-for: 127.0.0.1\n"), "{plain}");
+    assert!(plain.contains("\nforwarded: for=127.0.0.1;proto=http\n"), "{plain}");
+    // Who was named in one way is not named differently in the other.
+    let named = seen(&setup, "GET /headers HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\n").await;
+    assert!(named.contains("x-forwarded-for: 9.9.9.9\n") && !named.contains("\nforwarded:"), "{named}");
+    let named = seen(&setup, "GET /headers HTTP/1.1\r\nHost: a\r\nForwarded: for=9.9.9.9\r\n").await;
+    assert!(named.contains("\nforwarded: for=9.9.9.9\n") && !named.contains("x-forwarded-for:"), "{named}");
 }
 
 #[tokio::test]
 async fn a_trusted_proxy_is_believed() {
     believed(|o| o.trusted_proxies = vec!["127.0.0.0/8".to_owned()]).await;
     believed(|o| o.listeners[0].loopback = true).await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_name_the_client_before_it_speaks() {
+    let blue = Replica::start("blue");
+    let request = "GET /headers HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\n";
+    let v1 = format!("PROXY TCP4 203.0.113.7 127.0.0.1 1234 80\r\n{request}");
+    let v2 = format!("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x0b\x0c\x0d\x7f\0\0\x01\x04\x03\0\x50{request}");
+    for mode in [Mode::Http, Mode::Auto] {
+        let setup = Setup::with(mode, |o| {
+            o.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+            o.proxy_protocol = vec![o.listeners[0].port];
+        })
+        .await;
+        setup.switch(1, "blue", &[&blue]).await;
+        for (sent, client) in [(&v1, "203.0.113.7"), (&v2, "10.11.12.13")] {
+            let seen = seen(&setup, sent).await;
+            assert!(seen.contains(&format!("x-forwarded-for: {client}\n")), "{seen}");
+        }
+        // It need not; and one that is none ends the connection.
+        assert!(seen(&setup, request).await.contains("x-forwarded-for: 9.9.9.9\n"));
+        assert_eq!(setup.raw("PROXY TCP4 nonsense\r\n").await, "");
+    }
+    let requests = blue.requests();
+    // A stranger is not believed, and nobody where it was not asked for.
+    let stranger = Setup::with(Mode::Http, |o| o.proxy_protocol = vec![o.listeners[0].port]).await;
+    let plain = Setup::with(Mode::Http, |o| o.trusted_proxies = vec!["127.0.0.0/8".to_owned()]).await;
+    for setup in [stranger, plain] {
+        setup.switch(1, "blue", &[&blue]).await;
+        starts(&setup.raw(&v1).await, "HTTP/1.1 400");
+    }
+    assert_eq!(blue.requests(), requests);
 }
 
 #[tokio::test]

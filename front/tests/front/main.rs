@@ -5,8 +5,12 @@
 
 mod admin;
 mod answers;
+mod clients;
 mod faults;
 mod http;
+mod http2;
+mod idle;
+mod metrics;
 mod replica;
 mod setup;
 mod smuggling;

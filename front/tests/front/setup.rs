@@ -8,7 +8,7 @@ use front::admin::{AdminClient, Command, Reply, Route, Status};
 use front::{Front, Limits, Listener, Mode, Options};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -30,6 +30,8 @@ pub fn options(folder: &TempDir, mode: Mode) -> Options {
         listeners: vec![Listener { port: PORT, mode, loopback: false }],
         hold_ms: 5000,
         trusted_proxies: vec![],
+        metrics: None,
+        proxy_protocol: vec![],
         state: folder.path().join("state"),
         admin: folder.path().join("admin.sock"),
         program: String::new(),
@@ -53,7 +55,9 @@ impl Setup {
         let socket = options.admin.clone();
         let mut listeners = Vec::new();
         for _ in &options.listeners {
-            listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            listeners.push(socket.listen(4096).unwrap());
         }
         let front = Front::with_listeners(options, listeners).await.unwrap();
         let addresses = front.addresses();

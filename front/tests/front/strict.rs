@@ -36,7 +36,8 @@ pub struct Record(Arc<Mutex<Vec<Result<Request, String>>>>);
 impl Record {
     /// The requests that came whole since it was asked last; everything that came must be right as far as it goes.
     pub fn requests(&self) -> Vec<Request> {
-        std::mem::take(&mut *self.0.lock().unwrap()).into_iter().map(Result::unwrap).collect()
+        let all = std::mem::take(&mut *self.0.lock().unwrap());
+        all.into_iter().map(Result::unwrap).collect()
     }
 }
 
@@ -60,19 +61,22 @@ async fn serve(mut stream: TcpStream, record: Record) {
                 Ok(1..) => {}
                 _ => return,
             },
-            Err(wrong) => return record.0.lock().unwrap().push(Err(wrong)),
+            Err(wrong) => {
+                let wrong = format!("{wrong} in {:?}", String::from_utf8_lossy(&read));
+                return record.0.lock().unwrap().push(Err(wrong));
+            }
         }
     }
 }
 
-fn line(bytes: &[u8]) -> Result<Option<(&str, usize)>, String> {
+/// A line without its end, and how many bytes it took. Other letters than those of ASCII may be in any encoding.
+fn line(bytes: &[u8]) -> Result<Option<(String, usize)>, String> {
     let Some(end) = bytes.iter().position(|b| *b == b'\n') else { return Ok(None) };
     let line = bytes[..end].strip_suffix(b"\r").ok_or("a line ends with LF")?;
     if line.iter().any(|b| *b < b' ' && *b != b'\t') {
         return Err(format!("a control character in {line:?}"));
     }
-    let line = std::str::from_utf8(line).map_err(|e| e.to_string())?;
-    Ok(Some((line, end + 1)))
+    Ok(Some((line.iter().map(|b| char::from(*b)).collect(), end + 1)))
 }
 
 /// A request, and how many bytes it took; nothing while it is not complete.
@@ -125,7 +129,7 @@ fn chunked(bytes: &[u8]) -> Result<Body, String> {
         if !size.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(format!("size {size:?}"));
         }
-        let size = usize::from_str_radix(size, 16).map_err(|_| format!("size {size:?}"))?;
+        let size = usize::from_str_radix(&size, 16).map_err(|_| format!("size {size:?}"))?;
         if size == 0 {
             break;
         }

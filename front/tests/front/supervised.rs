@@ -3,25 +3,22 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command as Process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use front::admin::{Command, Reply, Route};
 use front::{Launch, Mode, Options, Supervisor};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::Request;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use crate::clients::{Client, Load, open};
 use crate::replica::Replica;
 use crate::setup::{connect, eventually, options};
 
@@ -47,9 +44,11 @@ impl Supervised {
         let mut options = options(&folders.0, Mode::Auto);
         options.state = folders.1.path().to_owned();
         options.program = "own".to_owned();
+        options.metrics =
+            Some(std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let launch = Launch { program: PROGRAM.into(), arguments: vec!["work".to_owned()] };
-        let supervisor = Supervisor::with_listeners(options.clone(), vec![listener], launch);
+        let supervisor = Supervisor::with_listeners(options.clone(), vec![listener], launch).unwrap();
         let address = supervisor.addresses()[0];
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(supervisor.run(async { _ = stopped.await }));
@@ -130,90 +129,6 @@ impl Supervised {
     }
 }
 
-/// Clients that repeat nothing: every request that is not answered as it should be is a failure.
-struct Load {
-    stop: Arc<AtomicBool>,
-    done: Arc<AtomicU64>,
-    clients: JoinSet<Result<(), String>>,
-}
-
-impl Load {
-    fn start(address: std::net::SocketAddr) -> Self {
-        let (stop, done) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let mut clients = JoinSet::new();
-        for number in 0..12 {
-            let client = Client { address, kept: number % 3 != 0, posts: number % 2 == 0 };
-            clients.spawn(client.run(Arc::clone(&stop), Arc::clone(&done)));
-        }
-        Self { stop, done, clients }
-    }
-
-    async fn more(&self, count: u64) {
-        let goal = self.done.load(Ordering::Relaxed) + count;
-        eventually(|| async { self.done.load(Ordering::Relaxed) >= goal }).await;
-    }
-
-    /// How many were answered, and how clients failed.
-    async fn end(mut self) -> (u64, Vec<String>) {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut failures = Vec::new();
-        while let Some(client) = self.clients.join_next().await {
-            failures.extend(client.unwrap().err());
-        }
-        (self.done.load(Ordering::Relaxed), failures)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Client {
-    address: std::net::SocketAddr,
-    kept: bool,
-    posts: bool,
-}
-
-impl Client {
-    async fn run(self, stop: Arc<AtomicBool>, done: Arc<AtomicU64>) -> Result<(), String> {
-        let mut connection = None;
-        while !stop.load(Ordering::Relaxed) {
-            let asked = timeout(Duration::from_secs(10), self.ask(&mut connection)).await;
-            asked.map_err(|_| "no answer in time".to_owned())??;
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    async fn ask(self, connection: &mut Option<SendRequest<Full<Bytes>>>) -> Result<(), String> {
-        let mut sender = match connection.take() {
-            Some(sender) => sender,
-            None => open(self.address).await?,
-        };
-        let body = if self.posts { Bytes::from("a body".repeat(500)) } else { Bytes::new() };
-        let request = if self.posts { Request::post("/echo") } else { Request::get("/") };
-        let request = request.header("host", "web").body(Full::new(body.clone())).unwrap();
-        let answer = sender.send_request(request).await.map_err(|e| format!("{self}: {e:?}"))?;
-        let (status, closes) = (answer.status(), answer.headers().get("connection").cloned());
-        let text = answer.into_body().collect().await.map_err(|e| format!("{self}: {e:?}"))?.to_bytes();
-        if status != StatusCode::OK || (self.posts && text != body) {
-            return Err(format!("{self}: {status}, {} bytes", text.len()));
-        }
-        *connection = Some(sender).filter(|_| self.kept && closes.is_none_or(|value| value != "close"));
-        Ok(())
-    }
-}
-
-impl std::fmt::Display for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "kept: {}, posts: {}", self.kept, self.posts)
-    }
-}
-
-async fn open(address: std::net::SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
-    let stream = TcpStream::connect(address).await.map_err(|e| format!("connect: {e}"))?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| format!("{e}"))?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upgrades_under_load_fail_no_request() {
     let blue = Replica::start("blue");
@@ -231,6 +146,9 @@ async fn upgrades_under_load_fail_no_request() {
     assert!(failures.is_empty(), "{done} answered, and {failures:#?}");
     assert!(done > 3000, "{done} requests in {:?}", began.elapsed());
     eventually(|| async { front.workers().len() == 1 }).await;
+    // The metrics are those of the one that serves.
+    let metrics = format!("http://127.0.0.1:{}/metrics", front.options.metrics.unwrap());
+    assert!(reqwest::get(metrics).await.unwrap().text().await.unwrap().contains("front_"));
     // Files of programs that are no longer used are gone.
     assert!(!front.file("1").exists() && !front.file("3").exists() && front.file("own").exists());
     assert_eq!(front.stop().await.0, 0);
@@ -321,7 +239,7 @@ async fn options_of_no_use_end_the_front_with_the_workers_code() {
     options.trusted_proxies = vec!["nonsense".to_owned()];
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let launch = Launch { program: PROGRAM.into(), arguments: vec!["work".to_owned()] };
-    let supervisor = Supervisor::with_listeners(options, vec![listener], launch);
+    let supervisor = Supervisor::with_listeners(options, vec![listener], launch).unwrap();
     assert_eq!(supervisor.run(std::future::pending()).await, 7);
 }
 

@@ -133,17 +133,6 @@ async fn a_connection_ends_when_its_replica_is_stopped() {
 }
 
 #[tokio::test]
-async fn http2_with_prior_knowledge_is_relayed_unseen() {
-    let server = listener();
-    let setup = Setup::to(Mode::Auto, &[&server]).await;
-    let mut stream = setup.connect().await;
-    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    stream.write_all(preface.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    read_exactly(&mut stream, &preface.chars().rev().collect::<String>()).await;
-}
-
-#[tokio::test]
 async fn a_connection_waits_for_a_target() {
     let blue = listener();
     let setup = Setup::new(Mode::Tcp).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use compose_file::model::{Port, Project, Protocol};
+use compose_file::model::{Port, Project, Protocol, Service};
 
 use super::{Check, HostCommand, Settings};
 use crate::stack::Refusal;
@@ -30,6 +30,18 @@ impl Settings {
             let help = remedy(name, &volumes, "define it under the top-level key `volumes`");
             refuse(format!("volumes.{name}"), format!("there is no volume `{name}`"), help);
         }
+        let services: Vec<&str> = names(project.services.keys(), &project.inactive.services);
+        for (index, name) in self.proxy_protocol.iter().enumerate() {
+            if !services.contains(&name.as_str()) {
+                let help = remedy(name, &services, "name a service of this file");
+                refuse(format!("proxy_protocol[{index}]"), format!("there is no service `{name}`"), help);
+            }
+        }
+        let serves = |port: u16| project.services.values().any(|service| declares(service, port));
+        if let Some(port) = self.metrics.filter(|port| serves(*port)) {
+            let message = format!("a service serves port {port} itself");
+            refuse("metrics".into(), message, "choose a port that no service of this file has".into());
+        }
         for (index, check) in self.checks.iter().enumerate() {
             if let Some((key, message, help)) = against(check, project) {
                 refuse(format!("checks[{index}].{key}"), message, help);
@@ -37,6 +49,12 @@ impl Settings {
         }
         refusals
     }
+}
+
+fn declares(service: &Service, port: u16) -> bool {
+    let published = service.ports.iter().map(|entry| (entry.target, entry.protocol));
+    let exposed = service.expose.iter().map(|entry| (entry.port, entry.protocol));
+    published.chain(exposed).any(|declared| declared == (port, Protocol::Tcp))
 }
 
 /// What a check cannot do, with the key that says so.
