@@ -17,6 +17,6 @@ RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --locked
 if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; else echo "shellcheck is not installed: left out" >&2; fi
 if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; else echo "cargo-deny is not installed: left out" >&2; fi
 
-# One test program after the other: some measure how long an answer takes. Engine tests mostly wait, so four at a time.
+# One test program after the other: some measure how long an answer takes. Engine tests mostly wait, so several at a time.
 say "tests"
-RUST_TEST_THREADS=4 cargo test --quiet --workspace --locked --no-fail-fast
+RUST_TEST_THREADS=6 cargo test --quiet --workspace --locked --no-fail-fast

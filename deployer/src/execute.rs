@@ -180,14 +180,20 @@ impl Run<'_> {
 
     async fn take_back(&self, plan: &Plan, reached: Option<usize>) -> Vec<(String, String)> {
         let Some(reached) = reached else { return Vec::new() };
-        let mut left = Vec::new();
         let mut first: usize = plan.waves[..=reached].iter().map(|wave| wave.steps.len()).sum();
-        for wave in plan.waves[..=reached].iter().rev() {
+        for (index, wave) in plan.waves[..=reached].iter().enumerate().rev() {
             first -= wave.steps.len();
             let undone = (first..).zip(&wave.steps).map(|(number, step)| self.undo(step, number));
-            left.extend(join_all(undone).await.into_iter().flatten());
+            let mut left: Vec<_> = join_all(undone).await.into_iter().flatten().collect();
+            if !left.is_empty() {
+                // What could not be taken back may serve: nothing below it is touched.
+                let below = plan.waves[..index].iter().rev().flat_map(|wave| &wave.steps);
+                let waits = below.filter_map(|step| step.undo.as_ref()).map(Op::to_string);
+                left.extend(waits.map(|text| (text, "waits for that".to_owned())));
+                return left;
+            }
         }
-        left
+        Vec::new()
     }
 
     async fn undo(&self, step: &Step, number: usize) -> Option<(String, String)> {

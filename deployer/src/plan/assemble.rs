@@ -255,8 +255,13 @@ impl Builder<'_> {
 
     /// A warm standby needs no start, and must not be stopped when the rest fails.
     fn runs_already(&self, change: &Change<'_>, name: &ContainerName) -> bool {
-        let found = self.observed.container(name);
-        change.how == How::Revive && found.is_some_and(|container| container.state == State::Running)
+        if change.how != How::Revive {
+            return false;
+        }
+        // By their places: the file may fix a name that another container has until then.
+        let found = self.observed.serving(&self.stack.name, change.name, &change.to);
+        let mut names = change.names(self.stack).into_iter().zip(found);
+        names.any(|(to, container)| to == *name && container.state == State::Running)
     }
 
     fn wait(&self, change: &Change<'_>) -> Vec<Step> {

@@ -1,8 +1,11 @@
-//! A second engine of a test's own, which may be stopped and started: everybody shares the machine's own one. It needs
-//! root and `dockerd`; where those are missing, the tests that want it say so and are left out.
+//! A second engine of a test's own, which may be stopped and started: everybody shares the machine's own one.
+//!
+//! It changes the machine's packet rules and bridges beside the first engine, so it has to be asked for:
+//! `SECOND_ENGINE=1`, with root and `dockerd`. Without, the tests that want it say so and are left out.
 
 use std::os::unix::fs::FileTypeExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,23 +27,32 @@ pub enum Containers {
 pub struct SecondEngine {
     folder: tempfile::TempDir,
     bridge: String,
+    /// The second number of its networks' addresses.
+    pool: u16,
     daemon: Option<Child>,
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl SecondEngine {
     /// Starts one, and has the calling thread's tests use it.
     pub fn start(containers: Containers) -> Option<Self> {
-        let able = rustix::process::geteuid().is_root() && succeeds(&["dockerd", "--version"]);
-        if !able {
-            eprintln!("LEFT OUT: a second engine needs root and dockerd");
+        if std::env::var_os("SECOND_ENGINE").is_none() {
+            eprintln!(
+                "LEFT OUT: set SECOND_ENGINE=1, as root and with dockerd, for tests that restart an engine"
+            );
             return None;
         }
+        // One at a time: several that start at once wait for each other's packet rules.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let number: u16 = rand::random_range(0..4096);
         let bridge = format!("t{number:x}br");
         run(&["ip", "link", "add", &bridge, "type", "bridge"]);
         let (high, low) = (number / 64, number % 64 * 4);
         run(&["ip", "address", "add", &format!("10.{}.{low}.1/22", 192 + high), "dev", &bridge]);
         run(&["ip", "link", "set", &bridge, "up"]);
+        let pool = 128 + number % 64;
         let folder = tempfile::Builder::new().prefix("t-engine").tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let configuration = json!({
@@ -48,11 +60,11 @@ impl SecondEngine {
             "hosts": [format!("unix://{}", path("sock"))], "storage-driver": docker::get("/info")["Driver"],
             "live-restore": containers == Containers::RunOn,
             // Networks of its own, apart from those of the machine's engine.
-            "default-address-pools": [{ "base": format!("10.{}.0.0/16", 128 + number % 64), "size": 26 }],
+            "default-address-pools": [{ "base": format!("10.{pool}.0.0/16"), "size": 26 }],
         });
         std::fs::write(folder.path().join("daemon.json"), configuration.to_string()).unwrap();
         docker::use_socket(&path("sock"));
-        let mut this = Self { folder, bridge, daemon: None };
+        let mut this = Self { folder, bridge, pool, daemon: None, _alone: alone };
         this.begin();
         Some(this)
     }
@@ -124,9 +136,37 @@ impl SecondEngine {
     }
 }
 
+impl SecondEngine {
+    /// The bridges of its networks, and the addresses that it gives out, as rules of the kernel's name them.
+    fn marks(&self) -> Vec<String> {
+        let networks = if docker::answers() { docker::get("/networks") } else { json!([]) };
+        let ids = networks.as_array().unwrap().iter().filter_map(|network| network["Id"].as_str());
+        let bridges = ids.map(|id| format!("br-{}", &id[..12]));
+        bridges.chain([self.bridge.clone(), format!("10.{}.", self.pool)]).collect()
+    }
+}
+
+/// Nobody takes an engine's packet rules away when it ends.
+fn remove_rules(marks: &[String]) {
+    for table in ["filter", "nat"] {
+        let listed = Command::new("iptables").args(["-t", table, "-S"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let own = listed.lines().filter(|rule| marks.iter().any(|mark| rule.contains(mark.as_str())));
+        for rule in own.filter_map(|rule| rule.strip_prefix("-A ")) {
+            let words = ["-t", table, "-D"].into_iter().chain(rule.split(' '));
+            let _gone_already = Command::new("iptables").args(words).output();
+        }
+    }
+}
+
 impl Drop for SecondEngine {
     fn drop(&mut self) {
+        let marks = self.marks();
         self.cut_power();
+        for bridge in marks.iter().filter(|mark| mark.starts_with("br-")) {
+            let _was_never_made = Command::new("ip").args(["link", "delete", bridge]).output();
+        }
+        remove_rules(&marks);
         run(&["ip", "link", "delete", &self.bridge]);
         docker::use_the_machines_socket();
     }
