@@ -6,16 +6,19 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::runs::{Programs, docker, finish};
+use crate::parts::Bench;
+use crate::runs::{docker, finish};
 
 /// Date, machine and versions, before anything is measured.
-pub fn describe(programs: &Programs) -> Result<Value> {
+pub fn describe(bench: &Bench) -> Result<Value> {
+    let programs = &bench.programs;
     let mut deployer = Command::new(&programs.deployer);
     deployer.arg("--version");
     let mut date = Command::new("date");
     date.args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
     Ok(json!({
         "date": finish(date)?.0,
+        "quick": bench.quick,
         "machine": {
             "cpu": line_of("/proc/cpuinfo", "model name"),
             "cores": std::thread::available_parallelism()?.get(),
