@@ -9,23 +9,39 @@ use serde_json::{Value, json};
 pub enum Unit {
     /// Thousandths of a second.
     Milliseconds,
+    /// Millionths of a second.
+    Microseconds,
     /// Millions of bytes.
     Megabytes,
     /// One figure by another.
     Ratio,
     /// Pieces.
     Count,
+    /// Pieces in a second.
+    PerSecond,
+    /// Millions of bytes in a second.
+    MegabytesPerSecond,
 }
 
 impl Unit {
     fn name(self) -> &'static str {
         match self {
             Self::Milliseconds => "ms",
+            Self::Microseconds => "µs",
             Self::Megabytes => "MB",
             Self::Ratio => "ratio",
             Self::Count => "count",
+            Self::PerSecond => "/s",
+            Self::MegabytesPerSecond => "MB/s",
         }
     }
+}
+
+/// What a figure should be.
+#[derive(Clone, Copy)]
+enum Aim {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 /// One thing that was measured, once or often.
@@ -33,7 +49,7 @@ pub struct Figure {
     name: String,
     unit: Unit,
     values: Vec<f64>,
-    aim: Option<f64>,
+    aim: Option<Aim>,
     note: Option<String>,
     left_out: Option<String>,
 }
@@ -68,7 +84,12 @@ impl Figure {
 
     /// The most that it should be, in the figure's unit.
     pub fn aim(self, aim: f64) -> Self {
-        Self { aim: Some(aim), ..self }
+        Self { aim: Some(Aim::AtMost(aim)), ..self }
+    }
+
+    /// The least that it should be, in the figure's unit.
+    pub fn aim_at_least(self, aim: f64) -> Self {
+        Self { aim: Some(Aim::AtLeast(aim)), ..self }
     }
 
     /// What else is to be known about it.
@@ -80,7 +101,10 @@ impl Figure {
     pub fn to_json(&self) -> Value {
         let mut sorted = self.values.clone();
         sorted.sort_by(f64::total_cmp);
-        let aim = self.aim.map(|value| json!({ "at_most": value }));
+        let aim = self.aim.map(|aim| match aim {
+            Aim::AtMost(value) => json!({ "at_most": value }),
+            Aim::AtLeast(value) => json!({ "at_least": value }),
+        });
         json!({
             "name": self.name, "unit": self.unit.name(), "n": self.values.len(), "median": median(&sorted),
             "min": sorted.first(), "max": sorted.last(), "aim": aim, "note": self.note, "values": self.values,
@@ -105,8 +129,12 @@ pub fn cells(figure: &Value) -> Option<[String; 6]> {
     }
     let unit = figure["unit"].as_str().unwrap_or_default();
     let cell = |value: &Value| value.as_f64().map_or_else(|| "-".into(), |value| spell(value, unit));
-    let most = figure["aim"]["at_most"].as_f64();
-    let aim = most.map_or_else(|| "-".into(), |most| format!("<= {}", spell(most, unit)));
+    let (most, least) = (&figure["aim"]["at_most"], &figure["aim"]["at_least"]);
+    let aim = match (most.as_f64(), least.as_f64()) {
+        (Some(most), _) => format!("<= {}", spell(most, unit)),
+        (_, Some(least)) => format!(">= {}", spell(least, unit)),
+        _ => "-".into(),
+    };
     let name = figure["name"].as_str().unwrap_or_default().to_owned();
     let n = figure["n"].to_string();
     Some([name, n, cell(&figure["median"]), cell(&figure["min"]), cell(&figure["max"]), aim])

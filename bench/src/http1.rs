@@ -115,6 +115,11 @@ impl Connection {
         String::from_utf8_lossy(&self.buffer[head.head.min(end)..end]).into_owned()
     }
 
+    /// Gives back the memory of the buffer.
+    pub fn rest(&mut self) {
+        self.buffer = Vec::new();
+    }
+
     async fn read(&mut self, at: usize) -> io::Result<()> {
         if self.buffer.len() < at + CHUNK {
             self.buffer.resize(at + CHUNK, 0);

@@ -1,6 +1,7 @@
 //! Where and when the figures were measured, and with which versions.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -31,6 +32,8 @@ pub fn describe(bench: &Bench) -> Result<Value> {
             "engine": docker(&["version", "--format", "{{.Server.Version}}"])?,
             "storage_driver": docker(&["info", "--format", "{{.Driver}}"])?,
             "compose": programs.compose.as_deref().and_then(compose_version),
+            "haproxy": programs.haproxy.as_deref().and_then(version),
+            "nginx": programs.nginx.as_deref().and_then(version),
         },
     }))
 }
@@ -45,6 +48,14 @@ pub fn compose_version(words: &[String]) -> Option<String> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).args(["version", "--short"]);
     finish(command).ok().map(|(said, _)| said)
+}
+
+/// What a proxy says of itself; nginx says it on standard error.
+fn version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("-v").output().ok()?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let words = said.lines().next()?.split([' ', '/']);
+    words.map(ToOwned::to_owned).find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 fn read(path: &str) -> Option<String> {

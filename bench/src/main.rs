@@ -2,12 +2,14 @@
 //! it in the same run where they are installed. It must never judge: it prints figures, each beside its aim, and
 //! writes them to `bench/results.json` and, for people, to `docs/benchmarks.md`.
 //!
-//! `DEPLOYER` and `FIXTURE` name other binaries than those in `target/release`; `COMPOSE` another `docker compose`.
+//! `DEPLOYER` and `FIXTURE` name other binaries than those in `target/release`; `COMPOSE`, `HAPROXY` and `NGINX` other
+//! peers than those in the search path.
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 #![expect(clippy::print_stderr, reason = "so is a word on what it does now")]
 
 mod clean;
 mod figures;
+mod front;
 mod health;
 mod http1;
 mod images;
@@ -32,7 +34,11 @@ use crate::parts::{Arguments, Bench};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let done = match arguments.upstream.as_deref() {
+        Some([http, tcp]) => front::upstream::serve(*http, *tcp),
+        _ => run(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

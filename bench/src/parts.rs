@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use crate::clean::Cleaning;
 use crate::figures::Figure;
 use crate::runs::Programs;
-use crate::{images, sizes, switch, walls};
+use crate::{front, images, sizes, switch, walls};
 
 /// What every name of a run begins with.
 pub const PREFIX: &str = "bench-";
@@ -28,6 +28,9 @@ pub struct Arguments {
     /// Rounds of walls, of requests and of start-ups [default: as many as the part needs, quick: 1]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
+    /// Be the server behind the proxies, on these two ports.
+    #[arg(long, hide = true, num_args = 2, value_name = "PORT")]
+    pub upstream: Option<Vec<u16>>,
 }
 
 impl Arguments {
@@ -45,6 +48,8 @@ pub enum Part {
     Switch,
     /// How long commands take
     Walls,
+    /// The front beside other proxies
+    Front,
     /// Sizes, start-up, idle memory
     Sizes,
 }
@@ -55,6 +60,7 @@ impl Part {
         match self {
             Self::Switch => "switch",
             Self::Walls => "walls",
+            Self::Front => "front",
             Self::Sizes => "sizes",
         }
     }
@@ -64,6 +70,7 @@ impl Part {
         match self {
             Self::Switch => ("Deploys and rollbacks under load", include_str!("text/switch.md")),
             Self::Walls => ("How long commands take", include_str!("text/walls.md")),
+            Self::Front => ("The front beside other proxies", include_str!("text/front.md")),
             Self::Sizes => ("Size, start-up, idle memory", include_str!("text/sizes.md")),
         }
     }
@@ -73,6 +80,7 @@ impl Part {
         match self {
             Self::Switch => switch::measure(bench),
             Self::Walls => walls::measure(bench),
+            Self::Front => front::measure(bench),
             Self::Sizes => sizes::measure(bench),
         }
     }

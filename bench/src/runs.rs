@@ -21,6 +21,10 @@ pub struct Programs {
     pub fixture: PathBuf,
     /// `docker compose`, when there is one: program and first arguments.
     pub compose: Option<Vec<String>>,
+    /// HAProxy, when it is there.
+    pub haproxy: Option<PathBuf>,
+    /// nginx, when it is there.
+    pub nginx: Option<PathBuf>,
 }
 
 impl Programs {
@@ -31,6 +35,8 @@ impl Programs {
             deployer: built(root, "DEPLOYER", "deployer", "scripts/build-deployer.sh")?,
             fixture: built(root, "FIXTURE", "fixture", fixture)?,
             compose: compose(),
+            haproxy: installed("HAPROXY", "haproxy"),
+            nginx: installed("NGINX", "nginx"),
         })
     }
 }
@@ -40,6 +46,14 @@ fn built(root: &Path, variable: &str, name: &str, how: &str) -> Result<PathBuf> 
         .map_or_else(|| root.join("target/release").join(name), PathBuf::from)
         .canonicalize();
     path.with_context(|| format!("{name} is not there: run `{how}`, or set {variable}"))
+}
+
+/// Where a peer is: system programs are not in everybody's search path.
+fn installed(variable: &str, name: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    named.or_else(|| folders.map(|folder| folder.join(name)).find(|program| program.is_file()))
 }
 
 /// The plugin, else the program of old; `COMPOSE` goes before both.
