@@ -73,7 +73,7 @@ fn front(bench: &Bench) -> Result<Vec<Figure>> {
     let image = docker(&["inspect", "--format", "{{.Image}}", front])?;
     let mut figures = vec![size("front and keeper: image", &image)?];
     figures.extend(resident("front, idle", front, 12.0)?);
-    stack.deployer(1, &["down", "--volumes", "--yes"])?;
+    stack.down();
     Ok(figures)
 }
 
@@ -124,7 +124,7 @@ fn await_healthy(container: &str) -> Result<()> {
     Ok(())
 }
 
-/// The memory of a container's main process.
+/// The memory of a container's processes.
 fn resident(name: &str, container: &str, aim: f64) -> Result<Vec<Figure>> {
     let pid = docker(&["inspect", "--format", "{{.State.Pid}}", container])?.parse()?;
     let Some(memory) = memory(pid) else {

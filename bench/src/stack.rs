@@ -90,6 +90,13 @@ impl<'a> Stack<'a> {
         self.deployer(version, &["deploy", "--tag", &images::tag(version)])
     }
 
+    /// Takes the stack down as a user would; what stays is removed with this value.
+    pub fn down(&self) {
+        if let Err(error) = self.deployer(1, &["down", "--volumes", "--yes"]) {
+            eprintln!("warning: {error:#}");
+        }
+    }
+
     /// Runs the deployer; returns what it said and when.
     pub fn watch(&self, version: usize, arguments: &[&str]) -> Result<Watched> {
         let mut command = self.command(&self.bench.programs.deployer, version);

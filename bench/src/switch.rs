@@ -35,19 +35,34 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
         theirs.compose(words, 1, &["up", "-d", "--wait"])?;
     }
     rounds.quiet.add(&asked_during(&ours, QUIET)?);
+    let mut broken = Vec::new();
     for version in 2..bench.switches + 2 {
         eprintln!("deploy and rollback under load, {} of {}", version - 1, bench.switches);
-        deploy(&ours, version, &mut rounds)?;
-        if let Some(words) = compose {
-            up(&theirs, words, version, &mut rounds.up)?;
-        }
-        rollback(&ours, version, &mut rounds)?;
-        if let Some(words) = compose {
-            up(&theirs, words, 1, &mut rounds.back)?;
+        if let Err(error) = round(&ours, &theirs, compose, version, &mut rounds) {
+            let name = format!("deploy and rollback {}", version - 1);
+            broken.push(Figure::left_out(name, Unit::Count, format!("{error:#}")));
         }
     }
-    ours.deployer(1, &["down", "--volumes", "--yes"])?;
-    Ok(rounds.figures(compose.is_some()))
+    ours.down();
+    let mut figures = rounds.figures(compose.is_some());
+    figures.extend(broken);
+    Ok(figures)
+}
+
+/// A new version and back, each tool in turn.
+fn round(
+    ours: &Stack,
+    theirs: &Stack,
+    compose: Option<&[String]>,
+    version: usize,
+    rounds: &mut Rounds,
+) -> Result<()> {
+    deploy(ours, version, rounds)?;
+    if let Some(words) = compose {
+        up(theirs, words, version, &mut rounds.up)?;
+    }
+    rollback(ours, version, rounds)?;
+    compose.map_or(Ok(()), |words| up(theirs, words, 1, &mut rounds.back))
 }
 
 /// What the rounds took.

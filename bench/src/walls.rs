@@ -48,7 +48,7 @@ const fn size(label: &'static str, title: &'static str, services: usize, rounds:
 
 /// Every size; the quick run leaves the largest out.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
+    let (mut figures, mut broken) = (Vec::new(), Vec::new());
     for size in &SIZES {
         if bench.quick && size.services > 10 {
             figures.push(Figure::left_out(size.title, Unit::Milliseconds, "the run was a quick one"));
@@ -57,16 +57,24 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
         let mut rounds = Rounds::default();
         for round in 1..=bench.rounds(size.rounds) {
             eprintln!("{}, round {round} of {}", size.title, bench.rounds(size.rounds));
-            beside_compose(bench, size, &mut rounds)?;
-            warm(bench, size, &mut rounds)?;
+            let before = rounds.clone();
+            let measured =
+                beside_compose(bench, size, &mut rounds).and_then(|()| warm(bench, size, &mut rounds));
+            if let Err(error) = measured {
+                // Half a round would be compared with the other half of another one.
+                rounds = before;
+                let name = format!("{}, round {round}", size.title);
+                broken.push(Figure::left_out(name, Unit::Milliseconds, format!("{error:#}")));
+            }
         }
         figures.extend(rounds.figures(bench, size));
     }
+    figures.extend(broken);
     Ok(figures)
 }
 
 /// What the rounds took: ours, and beside it what `docker compose` took for the same.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Rounds {
     first: Pair,
     noop: Pair,
@@ -81,7 +89,7 @@ struct Rounds {
     beyond_health: Vec<f64>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Pair {
     ours: Vec<Duration>,
     theirs: Vec<Duration>,
@@ -107,7 +115,7 @@ fn beside_compose(bench: &Bench, size: &Size, rounds: &mut Rounds) -> Result<()>
     rounds.rollback.ours.push(ours.deployer(2, &["rollback"])?);
     rounds.rollback.theirs.extend(up(1, &[])?);
     rounds.new_waiting.extend(up(2, &["--wait"])?);
-    ours.deployer(1, &["down", "--volumes", "--yes"])?;
+    ours.down();
     compose.map_or(Ok(()), |words| theirs.compose(words, 1, &["down", "--volumes"]).map(drop))
 }
 
@@ -117,7 +125,8 @@ fn warm(bench: &Bench, size: &Size, rounds: &mut Rounds) -> Result<()> {
     stack.deploy(1)?;
     stack.deploy(2)?;
     rounds.warm_rollback.push(stack.deployer(2, &["rollback"])?);
-    stack.deployer(1, &["down", "--volumes", "--yes"]).map(drop)
+    stack.down();
+    Ok(())
 }
 
 impl Size {

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use super::upstream::Upstream;
 use crate::http1::local;
 use crate::parts::Bench;
+use crate::process::end;
 use crate::stack::free_ports;
 
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
@@ -145,7 +146,7 @@ async fn connected(socket: &Path) -> Result<UnixStream> {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
+        end(self.child.id());
         let _nobody_asks = self.child.wait();
     }
 }
