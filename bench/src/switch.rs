@@ -128,9 +128,10 @@ impl Tally {
             self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
         let (asked, lost): (f64, f64) = (self.asked.iter().sum(), self.failed.iter().sum());
         let failed = Figure::values(format!("{name}: failed requests"), Unit::Count, self.failed);
+        let colon = if reasons.is_empty() { "" } else { ": " };
         let failed = aim.into_iter().fold(failed, Figure::aim);
         let mut figures = vec![
-            failed.note(format!("{lost} of {asked} in all {}", reasons.join(", ")).trim_end().to_owned()),
+            failed.note(format!("{lost} of {asked} in all{colon}{}", reasons.join(", "))),
             Figure::times(format!("{name}: longest pause of a service"), &self.pause),
             Figure::times(format!("{name}: slowest good answer"), &self.slowest),
         ];
