@@ -1,33 +1,44 @@
-//! Measures the deployer as its users run it: a release binary, a real engine, a stack of its own, and `docker compose`
-//! beside it in the same run where that is installed. It must never judge: it prints figures, each beside its aim, and
-//! writes them to `target/bench/results.json`.
+//! Measures the product as its users run it: release binaries, a real engine, stacks of its own, and the peers beside
+//! it in the same run where they are installed. It must never judge: it prints figures, each beside its aim, and
+//! writes them to `bench/results.json` and, for people, to `docs/benchmarks.md`.
 //!
-//! `DEPLOYER` and `FIXTURE` name other binaries than those in `target/release`; `COMPOSE` another `docker compose`.
+//! `DEPLOYER` and `FIXTURE` name other binaries than those in `target/release`; `COMPOSE`, `HAPROXY` and `NGINX` other
+//! peers than those in the search path.
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 #![expect(clippy::print_stderr, reason = "so is a word on what it does now")]
 
+mod clean;
 mod figures;
+mod front;
+mod health;
+mod http1;
+mod images;
 mod load;
 mod machine;
-mod noop;
-mod releases;
+mod parts;
+mod process;
+mod report;
 mod runs;
 mod sizes;
 mod stack;
+mod switch;
+mod walls;
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use clap::Parser as _;
 
-use crate::figures::Figure;
-use crate::runs::Programs;
-use crate::stack::Stack;
+use crate::parts::{Arguments, Bench};
 
 fn main() -> ExitCode {
-    match run() {
+    let arguments = Arguments::parse();
+    let done = match arguments.upstream.as_deref() {
+        Some([http, tcp]) => front::upstream::serve(*http, *tcp),
+        _ => run(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -36,31 +47,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
+/// Every part that was asked for; what one has measured is written before the next one begins.
+fn run(arguments: &Arguments) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate is in a workspace")?;
-    let programs = Programs::find(root)?;
-    let before = machine::describe(&programs)?;
-    let figures = measure(&programs, root)?;
-    println!("{}", figures::table(&figures));
-    let figures: Vec<_> = figures.iter().map(Figure::to_json).collect();
-    let results = json!({ "run": before, "load_after": machine::load(), "figures": figures });
-    let file = root.join("target/bench/results.json");
-    fs::create_dir_all(root.join("target/bench"))?;
-    fs::write(&file, format!("{results:#}\n")).with_context(|| format!("{}", file.display()))?;
-    println!("written to {}", file.display());
+    let bench = Bench::new(root, arguments)?;
+    clean::remove_what_earlier_runs_left(root)?;
+    let mut failed = Vec::new();
+    for part in arguments.parts() {
+        eprintln!("== {}", part.name());
+        if let Err(error) = one(&bench, part) {
+            eprintln!("error: {}: {error:#}", part.name());
+            failed.push(part.name());
+        }
+    }
+    anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
     Ok(())
 }
 
-/// Everything, on one stack, which is gone afterwards.
-fn measure(programs: &Programs, root: &Path) -> Result<Vec<Figure>> {
-    stack::remove_what_earlier_runs_left(root)?;
-    let stack = Stack::new(programs, root)?;
-    stack.build_image()?;
-    stack.deployer("v1", &["deploy", "--tag", "v1"])?;
-    let mut figures = noop::measure(&stack)?;
-    figures.extend(sizes::front(&stack, "front, idle")?);
-    figures.extend(releases::measure(&stack)?);
-    figures.extend(sizes::front(&stack, "front, after the load")?);
-    figures.extend(sizes::measure(&stack)?);
-    Ok(figures)
+fn one(bench: &Bench, part: parts::Part) -> Result<()> {
+    let before = machine::describe(bench)?;
+    let figures = part.measure(bench)?;
+    println!("{}", figures::table(&figures));
+    report::write(bench, part, before, &figures)
 }

@@ -2,11 +2,16 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+/// No command takes longer, unless it hangs.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is run.
 pub struct Programs {
@@ -16,6 +21,10 @@ pub struct Programs {
     pub fixture: PathBuf,
     /// `docker compose`, when there is one: program and first arguments.
     pub compose: Option<Vec<String>>,
+    /// HAProxy, when it is there.
+    pub haproxy: Option<PathBuf>,
+    /// nginx, when it is there.
+    pub nginx: Option<PathBuf>,
 }
 
 impl Programs {
@@ -26,6 +35,8 @@ impl Programs {
             deployer: built(root, "DEPLOYER", "deployer", "scripts/build-deployer.sh")?,
             fixture: built(root, "FIXTURE", "fixture", fixture)?,
             compose: compose(),
+            haproxy: installed("HAPROXY", "haproxy"),
+            nginx: installed("NGINX", "nginx"),
         })
     }
 }
@@ -35,6 +46,14 @@ fn built(root: &Path, variable: &str, name: &str, how: &str) -> Result<PathBuf> 
         .map_or_else(|| root.join("target/release").join(name), PathBuf::from)
         .canonicalize();
     path.with_context(|| format!("{name} is not there: run `{how}`, or set {variable}"))
+}
+
+/// Where a peer is: system programs are not in everybody's search path.
+fn installed(variable: &str, name: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    named.or_else(|| folders.map(|folder| folder.join(name)).find(|program| program.is_file()))
 }
 
 /// The plugin, else the program of old; `COMPOSE` goes before both.
@@ -55,11 +74,33 @@ pub fn finish(mut command: Command) -> Result<(String, Duration)> {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_owned();
     let name = program.to_string_lossy();
     let began = Instant::now();
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{name} cannot be run"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().with_context(|| format!("{name} cannot be run"))?;
+    let bound = Bound::new(&child);
+    let output = child.wait_with_output()?;
     let took = began.elapsed();
+    drop(bound);
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{name} failed ({}): {}", output.status, said.trim());
     Ok((String::from_utf8_lossy(&output.stdout).trim().to_owned(), took))
+}
+
+/// Ends a program that does not end by itself, so that no measurement lasts for ever.
+struct Bound {
+    _ended: Sender<()>,
+}
+
+impl Bound {
+    fn new(child: &Child) -> Self {
+        let (ended, waiting) = channel::<()>();
+        let process = Pid::from_child(child);
+        std::thread::spawn(move || {
+            if waiting.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                let _ended_just_now = kill_process(process, Signal::TERM);
+            }
+        });
+        Self { _ended: ended }
+    }
 }
 
 /// Asks the engine through the docker CLI.
@@ -78,8 +119,18 @@ pub struct Event {
 
 impl Event {
     /// The step that it is the good end of, if it is one.
-    pub fn done(&self) -> Option<&str> {
+    fn done(&self) -> Option<&str> {
         (self.fields["event"] == "step_done").then(|| self.fields["text"].as_str()).flatten()
+    }
+
+    /// It says that a container is fit to serve.
+    pub fn is_gate(&self) -> bool {
+        self.done().is_some_and(|text| text.starts_with("wait until ") && text.ends_with(" fit to serve"))
+    }
+
+    /// It says that a container was started.
+    pub fn is_start(&self) -> bool {
+        self.done().is_some_and(|text| text.starts_with("start "))
     }
 
     /// It says that the release serves.
@@ -108,6 +159,7 @@ pub fn watch(mut command: Command) -> Result<Watched> {
     let began = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().context("the deployer cannot be run")?;
+    let _bound = Bound::new(&child);
     let mut events = Vec::new();
     let mut said = String::new();
     if let Some(stderr) = child.stderr.take() {
