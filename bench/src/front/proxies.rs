@@ -166,6 +166,10 @@ fn front_arguments(command: &mut Command, folder: &TempDir, http: u16, tcp: u16)
         trusted_proxies: Vec::new(),
         state: folder.path().join("state"),
         admin: folder.path().join("admin"),
+        program: String::new(),
+        made: String::new(),
+        metrics: None,
+        proxy_protocol: Vec::new(),
         limits: Limits::default(),
     };
     fs::create_dir(folder.path().join("state"))?;
