@@ -208,6 +208,19 @@ impl Release {
         self.source.unwrap_or(self.number)
     }
 
+    /// Its containers and fronts would be made from the same as those of the other one, as far as both are kept.
+    #[must_use]
+    pub fn deploys_the_same(&self, other: &Self) -> bool {
+        let (Some(one), Some(other)) = (&self.stack, &other.stack) else { return false };
+        let made_from = |service: &Service| {
+            (service.hash.clone(), service.replicas, service.front.as_ref().map(|front| front.hash.clone()))
+        };
+        one.services.len() == other.services.len()
+            && one.services.iter().all(|(name, service)| {
+                other.services.get(name).is_some_and(|other| made_from(service) == made_from(other))
+            })
+    }
+
     /// The names that the images built for it have by its number. None when its definition is no longer kept.
     #[must_use]
     pub fn names_by_number(&self) -> BTreeMap<String, ImageId> {

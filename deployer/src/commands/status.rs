@@ -149,7 +149,7 @@ fn service(stack: &StackName, observed: &Observed, name: &ServiceName) -> Servic
         color: serving.filter(|_| !job).map(|serving| serving.color.to_string()),
         wanted,
         running,
-        drift: drift(name, &parts, running, wanted),
+        drift: missing_front(observed, name, &parts).or_else(|| drift(name, &parts, running, wanted)),
         containers: parts.into_iter().map(shown).collect(),
     }
 }
@@ -164,6 +164,13 @@ fn part(container: &Container, observed: &Observed, serving: Option<&Serving>) -
         _ if container.release() > live => "new",
         _ => "standby",
     }
+}
+
+/// A front that is gone is not among the containers.
+fn missing_front(observed: &Observed, name: &ServiceName, parts: &[(&str, &Container)]) -> Option<String> {
+    let service = observed.history.live()?.stack.as_ref()?.services.get(name)?;
+    let gone = service.front.is_some() && !parts.iter().any(|(part, _)| *part == "front");
+    gone.then(|| format!("the front of {name} is gone"))
 }
 
 /// What differs from the release, if anything does.

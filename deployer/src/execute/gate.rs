@@ -172,6 +172,7 @@ impl Gate<'_> {
         if !fronted {
             return self.reach_alone(ports).await;
         }
+        let deadline = Instant::now() + self.limit;
         for port in ports {
             let address = format!("{}:{port}", self.name);
             loop {
@@ -179,8 +180,13 @@ impl Gate<'_> {
                 let Err(refused) = self.site.fronts.ask(self.service_name, command, PACE).await else {
                     break;
                 };
+                let refused = Some(format!("{address}: {refused}"));
                 if let Verdict::Unfit(reason) = self.look().await? {
-                    return Err(self.unfit(reason, Some(format!("{address}: {refused}"))).await);
+                    return Err(self.unfit(reason, refused).await);
+                }
+                if Instant::now() > deadline {
+                    let reason = format!("port {port} does not answer within {} s", self.limit.as_secs_f32());
+                    return Err(self.unfit(reason, refused).await);
                 }
                 sleep(PORT_PACE).await;
             }

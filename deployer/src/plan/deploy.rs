@@ -29,6 +29,9 @@ pub struct Meta {
 /// # Errors
 /// When something stands in the way that the deploy must not touch.
 pub fn deploy(stack: &Stack, observed: &Observed, meta: &Meta) -> Result<Decision, PlanError> {
+    if stack.services.is_empty() {
+        return Err(PlanError::NoServices(stack.name.clone()));
+    }
     check_ground(stack, observed)?;
     let number = observed.history.next();
     let stack = stack.bind(number, meta.revision.as_deref());

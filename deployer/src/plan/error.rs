@@ -67,6 +67,9 @@ pub enum PlanError {
     /// Services wait for each other.
     #[error("services wait for each other: {0}")]
     Cycle(String),
+    /// A file without services would end everything that serves.
+    #[error("the files of stack {0} have no service to deploy")]
+    NoServices(StackName),
     /// Nothing was ever deployed.
     #[error("stack {0} has no release")]
     NoRelease(StackName),
@@ -139,6 +142,9 @@ impl PlanError {
                  again in COMPOSE_FILE"
             ),
             Self::Cycle(_) => "remove one of these `depends_on` entries".into(),
+            Self::NoServices(_) => {
+                "look at the files and the profiles that are active; `deployer down` takes a stack down".into()
+            }
             Self::NoRelease(_) => "deploy first".into(),
             Self::NothingBefore(_) => "deploy an earlier tag instead".into(),
             Self::NoSuchRelease { .. } | Self::NotKept(_) => "`deployer history` lists the releases that are kept".into(),

@@ -119,11 +119,14 @@ impl History {
         self.releases.iter().rev().take(KEPT).filter(|release| release.stack.is_some())
     }
 
-    /// The release that a rollback without a number returns to: the one before the live one's content.
+    /// The release that a rollback without a number returns to: the last one before the live one's content that is not
+    /// the same again, as one is that only made lost containers anew.
     #[must_use]
     pub fn before_live(&self) -> Option<&Release> {
-        let content = self.live()?.content();
-        self.releases.iter().rev().find(|release| release.number < content)
+        let live = self.live()?;
+        let (content, now) = (live.content(), self.kept_as(live));
+        let mut before = self.releases.iter().rev().filter(|release| release.number < content);
+        before.find(|release| !self.kept_as(release).deploys_the_same(now))
     }
 
     /// The last record of the same content that has its definition: a rollback is kept longer than its source, and

@@ -47,7 +47,8 @@ fn spoil_calls(mishap: Mishap, first: usize, step: usize) {
     eprintln!(
         "{mishap:?}: {taken_back} taken back, {half_done} left to the next, {unharmed} unharmed; {tally}"
     );
-    assert!(taken_back > 2, "{taken_back} deploys were taken back");
+    // Which call falls where differs from run to run: a busy machine asks more often whether something is ready.
+    assert!(taken_back > 0 && taken_back + half_done > 5, "{taken_back} and {half_done} deploys failed");
     tally.assert_unnoticed("deploys in which a call went wrong");
 }
 

@@ -160,3 +160,24 @@ fn a_first_deploy_that_never_gets_healthy_leaves_nothing() {
     says(&ended, &["web-1-1", "unhealthy as asked: on-purpose", "nothing was deployed before"]);
     same(scenario.sentence, &Snapshot::default(), &snapshot(&scenario));
 }
+
+#[test]
+fn a_port_on_which_nobody_listens_is_not_switched_to() {
+    let scenario = Scenario::new("a port on which nobody listens must leave v1 serving", "web");
+    scenario.deploy("v1");
+    scenario.overlay("services: {web: {ports: ['127.0.0.1:${PORT2}:9']}}\n");
+    let ended = scenario.expect(10, &["deploy", "--tag", "v1"]);
+    says(&ended, &["web-1-1:9 does not answer", "release 1 (tag v1) serves"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+}
+
+#[test]
+fn files_without_services_are_refused() {
+    let scenario = Scenario::new("files without services take nothing down", "web");
+    scenario.deploy("v1");
+    let before = snapshot(&scenario);
+    scenario.write("compose.yaml", "services: {}\n");
+    let ended = scenario.expect(3, &["deploy", "--tag", "v2"]);
+    says(&ended, &["no service to deploy", "deployer down"]);
+    same(scenario.sentence, &before, &snapshot(&scenario));
+}

@@ -175,3 +175,21 @@ fn a_warm_standby_runs_on_until_it_is_needed_or_spare() {
         .collect();
     assert_eq!(parts, ["front", "live", "standby"]);
 }
+
+#[test]
+fn a_rollback_goes_past_releases_that_only_repaired_something() {
+    let scenario = Scenario::new("a rollback goes past a repair", "web");
+    scenario.deploy("v1");
+    scenario.deploy("v2");
+    docker::delete(&format!("/containers/{}-web-2-1?force=true", scenario.name));
+    let status = scenario.expect(0, &["status", "--output", "json"]).data;
+    assert!(status.contains("0 of 1 containers of web"), "{status}");
+    scenario.deploy("v2");
+    scenario.expect(0, &["rollback"]);
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+    docker::delete(&format!("/containers/{}-web-front?force=true", scenario.name));
+    let status = scenario.expect(0, &["status", "--output", "json"]).data;
+    assert!(status.contains("the front of web is gone"), "{status}");
+    scenario.deploy("v1");
+    assert_eq!(http::version(scenario.port()).as_deref(), Some("v1"));
+}

@@ -16,10 +16,12 @@ fn other_published_ports() {
        stop shop-web-front-until-2 | undo: start shop-web-front-until-2 and wait until it answers | its ports or addresses changed
     4. start the fronts with the new ports
        start shop-web-front and wait until it answers | undo: stop shop-web-front | its ports or addresses changed
-    5. switch
+    5. check from the new fronts
+       have the front of web reach blue (release 1, 1 replicas) | its ports or addresses changed
+    6. switch
        switch web to blue (release 1, 1 replicas) | its ports or addresses changed
     commit
-    6. remove what no kept release needs
+    7. remove what no kept release needs
        remove container shop-web-front-until-2 | no kept release runs on it
     ");
 }
@@ -43,16 +45,18 @@ fn a_renamed_service_takes_over_its_port_at_the_switch() {
        stop shop-web-front | undo: start shop-web-front and wait until it answers | its ports go to another service
     6. start the fronts with the new ports
        start shop-site-front and wait until it answers | undo: stop shop-site-front | new service
-    7. switch
+    7. check from the new fronts
+       have the front of site reach blue (release 2, 1 replicas) | new service
+    8. switch
        switch site to blue (release 2, 1 replicas) | new service
     commit
-    8. keep the old containers as standby
+    9. keep the old containers as standby
        set restart policy of shop-web-1-1 to no | kept for a rollback
-    9. stop the old containers
+    10. stop the old containers
        stop shop-web-1-1 | kept for a rollback
-    10. remove what no kept release needs
+    11. remove what no kept release needs
        remove container shop-web-front | no kept release runs on it
-    11. remove networks, volumes and images that nothing needs
+    12. remove networks, volumes and images that nothing needs
        remove volume shop-web-front | no kept release needs it
     ");
 }
@@ -77,11 +81,14 @@ fn a_port_that_moves_to_another_service() {
     4. start the fronts with the new ports
        start shop-api-front and wait until it answers | undo: stop shop-api-front | its ports or addresses changed
        start shop-web-front and wait until it answers | undo: stop shop-web-front | its ports or addresses changed
-    5. switch
+    5. check from the new fronts
+       have the front of api reach blue (release 1, 1 replicas) | its ports or addresses changed
+       have the front of web reach blue (release 1, 1 replicas) | its ports or addresses changed
+    6. switch
        switch api to blue (release 1, 1 replicas) | its ports or addresses changed
        switch web to blue (release 1, 1 replicas) | its ports or addresses changed
     commit
-    6. remove what no kept release needs
+    7. remove what no kept release needs
        remove container shop-api-front-until-2 | no kept release runs on it
        remove container shop-web-front-until-2 | no kept release runs on it
     ");
@@ -131,10 +138,12 @@ fn a_rollback_of_ports_alone() {
        stop shop-web-front-until-3 | undo: start shop-web-front-until-3 and wait until it answers | its ports or addresses changed
     4. start the fronts with the new ports
        start shop-web-front and wait until it answers | undo: stop shop-web-front | its ports or addresses changed
-    5. switch
+    5. check from the new fronts
+       have the front of web reach blue (release 1, 1 replicas) | its ports or addresses changed
+    6. switch
        switch web to blue (release 1, 1 replicas) | its ports or addresses changed
     commit
-    6. remove what no kept release needs
+    7. remove what no kept release needs
        remove container shop-web-front-until-3 | no kept release runs on it
     ");
 }

@@ -60,10 +60,12 @@ fn fronts_that_are_made_anew_need_no_upgrade() {
        stop shop-web-front-until-2 | undo: start shop-web-front-until-2 and wait until it answers | its ports or addresses changed
     4. start the fronts with the new ports
        start shop-web-front and wait until it answers | undo: stop shop-web-front | its ports or addresses changed
-    5. switch
+    5. check from the new fronts
+       have the front of web reach blue (release 1, 1 replicas) | its ports or addresses changed
+    6. switch
        switch web to blue (release 1, 1 replicas) | its ports or addresses changed
     commit
-    6. remove what no kept release needs
+    7. remove what no kept release needs
        remove container shop-web-front-until-2 | no kept release runs on it
     ");
 }

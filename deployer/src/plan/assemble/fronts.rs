@@ -114,10 +114,14 @@ impl Builder<'_> {
             let name = self.stack.name.front(change.name);
             change.step(Op::StartFront(name.clone()), Some(Op::Stop(name)))
         });
+        let reach = self
+            .new_fronts()
+            .map(|change| change.step(Op::Check(change.name.clone(), change.targets(self.stack)), None));
         vec![
             Wave::new("check from the fronts", check.collect()),
             Wave::new("stop the fronts that make way", self.stop_fronts()),
             Wave::new("start the fronts with the new ports", start.collect()),
+            Wave::new("check from the new fronts", reach.collect()),
             Wave::new("switch", switch.chain(first).collect()),
         ]
     }
