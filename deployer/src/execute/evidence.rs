@@ -11,6 +11,10 @@ use crate::stack::ContainerName;
 const LINES: usize = 50;
 /// A container that was started again is looked at this often, in the hope to see how it ends.
 const SETTLE_ATTEMPTS: u32 = 20;
+/// And one that was killed this often, in the hope to see why.
+const OOM_ATTEMPTS: u32 = 4;
+/// The exit code of a program that was ended by SIGKILL.
+const KILLED: i64 = 137;
 /// Between two looks.
 const SETTLE_PACE: Duration = Duration::from_millis(50);
 
@@ -35,8 +39,12 @@ pub struct Evidence {
 /// the engine does not tell how it ended.
 pub(super) async fn settled(engine: &Engine, name: &ContainerName) -> Result<Inspected, Error> {
     let mut found = engine.inspect(name).await?;
-    for _ in 0..SETTLE_ATTEMPTS {
-        if found.state != State::Running || found.restarts == 0 {
+    for attempt in 0..SETTLE_ATTEMPTS {
+        let runs_again = found.state == State::Running && found.restarts > 0;
+        // That it was for want of memory is told a moment after the end.
+        let killed = found.state == State::Exited && found.exit_code == KILLED && !found.oom_killed;
+        let more_to_come = runs_again || (killed && attempt < OOM_ATTEMPTS);
+        if !more_to_come {
             break;
         }
         tokio::time::sleep(SETTLE_PACE).await;

@@ -59,7 +59,7 @@ fn a_container_that_runs_out_of_memory_leaves_v1_serving() {
     let scenario = Scenario::new("a container that runs out of memory must leave v1 serving", "web");
     let ended = fails(&scenario, 10, |scenario| {
         scenario
-            .overlay("services: {web: {mem_limit: 24m, memswap_limit: 24m, environment: {EAT_MIB: '64'}}}\n");
+            .overlay("services: {web: {restart: 'no', mem_limit: 24m, memswap_limit: 24m, environment: {EAT_MIB: '64'}}}\n");
     });
     says(&ended, &["service web", "exit code: 137", "want of memory (OOM)", "eating as asked"]);
 }
